@@ -1,0 +1,95 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// The forms of output.
+const (
+	outputText = "text"
+	outputJSON = "json"
+)
+
+// present prints the message as JSON where --output says so, else calls text.
+func (s *session) present(m proto.Message, text func(io.Writer) error) error {
+	if s.output == outputJSON {
+		return writeMessage(s.stdout, m)
+	}
+	return text(s.stdout)
+}
+
+// writeMessage prints a message as JSON: its field names as in the .proto, default values and
+// empty lists included, so that a script finds every field.
+func writeMessage(w io.Writer, m proto.Message) error {
+	data, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("print as JSON: %w", err)
+	}
+	return writeIndented(w, data)
+}
+
+// writeJSON prints a value of our own as JSON.
+func writeJSON(w io.Writer, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("print as JSON: %w", err)
+	}
+	return writeIndented(w, data)
+}
+
+// writeIndented lays JSON out anew: the spaces of protojson differ from build to build.
+func writeIndented(w io.Writer, data []byte) error {
+	var out bytes.Buffer
+	if err := json.Indent(&out, data, "", "  "); err != nil {
+		return fmt.Errorf("print as JSON: %w", err)
+	}
+	out.WriteByte('\n')
+	_, err := w.Write(visibleJSON(out.Bytes()))
+	return err
+}
+
+// table prints rows in columns, the first row being the heading. The cells are made visible.
+func table(w io.Writer, indent string, rows [][]string) error {
+	tabs := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = visible(cell)
+			if cells[i] == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(tabs, indent+strings.Join(cells, "\t"))
+	}
+	return tabs.Flush()
+}
+
+// moment returns a point in time in UTC, to the second; "-" for none.
+func moment(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return "-"
+	}
+	return t.AsTime().UTC().Format(time.RFC3339)
+}
+
+// millis returns a duration in milliseconds with three significant digits or so.
+func millis(d time.Duration) string {
+	ms := float64(d) / float64(time.Millisecond)
+	switch {
+	case ms < 10:
+		return fmt.Sprintf("%.2f", ms)
+	case ms < 100:
+		return fmt.Sprintf("%.1f", ms)
+	}
+	return fmt.Sprintf("%.0f", ms)
+}

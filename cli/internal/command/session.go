@@ -1,0 +1,75 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
+)
+
+const (
+	defaultServer = "localhost:8080"
+	serverEnv     = "SEAPORT_SERVER"
+)
+
+// session is what the commands of one command line share: the streams, the flags they all have
+// and the connection to the gateway.
+type session struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	server  string
+	output  string
+	timeout time.Duration
+
+	address   string // of the gateway, host:port, once connect was called
+	conns     []*grpc.ClientConn
+	connected atomic.Bool // whether there ever was a connection
+}
+
+// flags adds the flags that every command has.
+func (s *session) flags(flags *pflag.FlagSet) {
+	server := os.Getenv(serverEnv)
+	if server == "" {
+		server = defaultServer
+	}
+	flags.StringVar(&s.server, "server", server, "the `address` of the gateway, host:port or http://host:port; also "+serverEnv)
+	flags.StringVarP(&s.output, "output", "o", outputText, "the `form` of what is printed: text or json")
+	flags.DurationVar(&s.timeout, "timeout", 30*time.Second, "how long one call may take, its retries included")
+}
+
+// check finds what is wrong with the values of the shared flags.
+func (s *session) check() error {
+	if s.output != outputText && s.output != outputJSON {
+		return badInput("--output: must be text or json, not %q", s.output)
+	}
+	if s.timeout <= 0 {
+		return badInput("--timeout: must be above zero, for instance 30s")
+	}
+	address, err := gatewayAddress(s.server)
+	if err != nil {
+		return badInput("--server (or %s): %w", serverEnv, err)
+	}
+	s.address = address
+	return nil
+}
+
+// format is the form of the output; text when the flag itself is wrong.
+func (s *session) format() string {
+	if s.output == outputJSON {
+		return outputJSON
+	}
+	return outputText
+}
+
+// sayRetry tells a person of a repeat; a script reads one JSON object from stderr, if anything.
+func (s *session) sayRetry(attempt, of int) {
+	if s.format() == outputJSON {
+		return
+	}
+	fmt.Fprintf(s.stderr, "seaport: %s is not available, trying again (%d of %d)\n", s.address, attempt, of)
+}

@@ -1,0 +1,53 @@
+package process
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Everything shows every line as it is.
+func Everything(line string) (string, bool) { return line, true }
+
+// DaprLines returns a Filter for the runtime's JSON log: "LEVEL message (scope)", warnings and worse only unless verbose.
+// What is no JSON, such as a panic, is shown as it is.
+func DaprLines(verbose bool) Filter {
+	return func(line string) (string, bool) {
+		var entry struct {
+			Level, Msg, Scope string
+		}
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Level == "" {
+			return line, strings.TrimSpace(line) != ""
+		}
+		if !verbose && slices.Contains([]string{"debug", "info"}, entry.Level) {
+			return "", false
+		}
+		if !verbose && slices.ContainsFunc(expected, func(text string) bool { return strings.Contains(entry.Msg, text) }) {
+			return "", false
+		}
+		level := strings.ToUpper(entry.Level)
+		if level == "WARNING" {
+			level = "WARN"
+		}
+		return level + " " + strings.TrimRight(entry.Msg, "\n") + " (" + entry.Scope + ")", true
+	}
+}
+
+// expected are warnings that a sound run has.
+var expected []string
+
+var natsLevel = regexp.MustCompile(`\[(INF|WRN|ERR|FTL|DBG|TRC)\] (.*)$`)
+
+// NATSLines returns a Filter for the broker's log: warnings and worse only unless verbose.
+func NATSLines(verbose bool) Filter {
+	names := map[string]string{"WRN": "WARN", "ERR": "ERROR", "FTL": "FATAL", "INF": "INFO", "DBG": "DEBUG", "TRC": "TRACE"}
+	return func(line string) (string, bool) {
+		found := natsLevel.FindStringSubmatch(line)
+		if found == nil {
+			return line, strings.TrimSpace(line) != ""
+		}
+		show := verbose || slices.Contains([]string{"WRN", "ERR", "FTL"}, found[1])
+		return names[found[1]] + " " + found[2], show
+	}
+}

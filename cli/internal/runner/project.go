@@ -1,0 +1,56 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"seaport.example/cli/internal/runner/runfile"
+)
+
+// FindRoot returns the project's root folder: the nearest one, from start upwards, that holds dapr.yaml and go.work.
+func FindRoot(start string) (string, error) {
+	folder, err := filepath.Abs(start)
+	if err != nil {
+		return "", fmt.Errorf("looking for the project: %w", err)
+	}
+	for {
+		if isFile(filepath.Join(folder, runfile.Name)) && isFile(filepath.Join(folder, "go.work")) {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", fmt.Errorf("no Seaport project in %s or above it (no %s beside a go.work): go there or name it with --root", start, runfile.Name)
+		}
+		folder = parent
+	}
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// makeFolders makes the data folder and what is in it.
+func makeFolders(data string) error {
+	var problems []error
+	for _, name := range []string{"bin", "logs", "state", "scheduler", "nats"} {
+		problems = append(problems, os.MkdirAll(filepath.Join(data, name), 0o755))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	return nil
+}
+
+// forgetNames removes the sidecars' directory of each other, which holds the addresses of the run before.
+func forgetNames(data string) error {
+	files, _ := filepath.Glob(filepath.Join(data, "names.db*"))
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("forgetting the addresses of the run before: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+// Package resource reads the component folders before any sidecar does. The Dapr runtime skips what it cannot
+// parse and mentions it in a warning; here it is an error with file and line.
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"seaport.example/cli/internal/runner/document"
+)
+
+// Set is what a profile consists of.
+type Set struct {
+	// Folders are the resource folders, in the order sidecars read them.
+	Folders []string
+	// Config is the path of the sidecars' Configuration.
+	Config string
+
+	Components    []Component
+	Subscriptions []Subscription
+}
+
+// Component is a broker, a store or another building block.
+type Component struct {
+	header `yaml:",inline"`
+	Spec   struct {
+		Type         string     `yaml:"type"`
+		Version      string     `yaml:"version"`
+		IgnoreErrors bool       `yaml:"ignoreErrors"`
+		InitTimeout  string     `yaml:"initTimeout"`
+		Metadata     []Property `yaml:"metadata"`
+	} `yaml:"spec"`
+	Auth struct {
+		SecretStore string `yaml:"secretStore"`
+	} `yaml:"auth"`
+
+	// File is the file it stands in.
+	File string `yaml:"-"`
+}
+
+// Property is one setting of a component. Its value stands here, in a secret store, or in an
+// environment variable.
+type Property struct {
+	Name         string `yaml:"name"`
+	Value        any    `yaml:"value"`
+	EnvRef       string `yaml:"envRef"`
+	SecretKeyRef struct {
+		Name string `yaml:"name"`
+		Key  string `yaml:"key"`
+	} `yaml:"secretKeyRef"`
+}
+
+// Subscription brings a topic to an app.
+type Subscription struct {
+	header `yaml:",inline"`
+	Spec   struct {
+		PubsubName string            `yaml:"pubsubname"`
+		Topic      string            `yaml:"topic"`
+		Metadata   map[string]string `yaml:"metadata"`
+		Routes     struct {
+			Rules []struct {
+				Match string `yaml:"match"`
+				Path  string `yaml:"path"`
+			} `yaml:"rules"`
+			Default string `yaml:"default"`
+		} `yaml:"routes"`
+		DeadLetterTopic string `yaml:"deadLetterTopic"`
+		BulkSubscribe   struct {
+			Enabled            bool `yaml:"enabled"`
+			MaxMessagesCount   int  `yaml:"maxMessagesCount"`
+			MaxAwaitDurationMs int  `yaml:"maxAwaitDurationMs"`
+		} `yaml:"bulkSubscribe"`
+	} `yaml:"spec"`
+}
+
+type header struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string `yaml:"kind"`
+	Metadata   struct {
+		Name      string `yaml:"name"`
+		Namespace string `yaml:"namespace"`
+	} `yaml:"metadata"`
+	Scopes []string `yaml:"scopes"`
+}
+
+// Name is the resource's logical name.
+func (h header) Name() string { return h.Metadata.Name }
+
+// apiVersions says which version of each kind the pinned runtime reads.
+var apiVersions = map[string]string{
+	"Component":     "dapr.io/v1alpha1",
+	"Configuration": "dapr.io/v1alpha1",
+	"HTTPEndpoint":  "dapr.io/v1alpha1",
+	"Resiliency":    "dapr.io/v1alpha1",
+	"Subscription":  "dapr.io/v2alpha1",
+}
+
+const configFile = "config.yaml"
+
+// Load reads profile from the folder components: its own folder and common, which all profiles share.
+func Load(components, profile string) (*Set, error) {
+	folder := filepath.Join(components, profile)
+	if profile == "" || profile == "common" || filepath.Base(profile) != profile {
+		return nil, fmt.Errorf("profile %q: choose one of %s", profile, strings.Join(Profiles(components), ", "))
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("profile %q has no folder %s: choose one of %s", profile, folder, strings.Join(Profiles(components), ", "))
+	}
+	set := &Set{
+		Folders: []string{filepath.Join(components, "common"), folder},
+		Config:  filepath.Join(folder, configFile),
+	}
+	if _, err := os.Stat(set.Config); err != nil {
+		return nil, fmt.Errorf("profile %q needs a Configuration: %w", profile, err)
+	}
+	names := map[string]string{}
+	var problems []error
+	for _, folder := range set.Folders {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			return nil, fmt.Errorf("reading component folder: %w", err)
+		}
+		for _, entry := range entries {
+			if extension := filepath.Ext(entry.Name()); entry.IsDir() || extension != ".yaml" && extension != ".yml" {
+				continue
+			}
+			problems = append(problems, set.readFile(filepath.Join(folder, entry.Name()), names))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// Profiles lists the profiles there are, sorted.
+func Profiles(components string) []string {
+	configs, _ := filepath.Glob(filepath.Join(components, "*", configFile))
+	profiles := make([]string, 0, len(configs))
+	for _, config := range configs {
+		profiles = append(profiles, filepath.Base(filepath.Dir(config)))
+	}
+	return profiles
+}
+
+// RefersTo reports whether a component takes a setting from this environment variable.
+func (s *Set) RefersTo(variable string) bool {
+	return slices.ContainsFunc(s.Components, func(c Component) bool {
+		return slices.ContainsFunc(c.Spec.Metadata, func(p Property) bool { return p.EnvRef == variable })
+	})
+}
+
+// Topics lists every topic of the subscriptions to this pub/sub component, dead-letter topics
+// included, sorted.
+func (s *Set) Topics(pubsub string) (topics, deadLetters []string) {
+	for _, subscription := range s.Subscriptions {
+		if subscription.Spec.PubsubName != pubsub {
+			continue
+		}
+		topics = append(topics, subscription.Spec.Topic)
+		if dead := subscription.Spec.DeadLetterTopic; dead != "" {
+			deadLetters = append(deadLetters, dead)
+		}
+	}
+	slices.Sort(topics)
+	slices.Sort(deadLetters)
+	topics = slices.Compact(topics)
+	deadLetters = slices.DeleteFunc(slices.Compact(deadLetters), func(t string) bool { return slices.Contains(topics, t) })
+	return topics, deadLetters
+}
+
+func (s *Set) readFile(path string, names map[string]string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading component file: %w", err)
+	}
+	documents, err := document.Parse(path, data)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, doc := range documents {
+		if err := s.add(doc, names); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// add checks one document and keeps it. Names remembers where each kind and name stands.
+func (s *Set) add(doc *document.Document, names map[string]string) error {
+	var head header
+	if err := doc.Peek(&head); err != nil {
+		return err
+	}
+	version, known := apiVersions[head.Kind]
+	switch {
+	case head.Kind == "":
+		return doc.Problemf(nil, "no kind: a resource begins with apiVersion and kind, for instance Component")
+	case !known:
+		return doc.Problemf([]any{"kind"}, "unknown kind %q: use Component, Configuration, HTTPEndpoint, Resiliency or Subscription", head.Kind)
+	case head.APIVersion != version:
+		return doc.Problemf([]any{"apiVersion"}, "apiVersion of a %s is %q, not %q", head.Kind, version, head.APIVersion)
+	case head.Name() == "":
+		return doc.Problemf([]any{"metadata"}, "%s without metadata.name: give it one", head.Kind)
+	}
+	key := head.Kind + " " + head.Name()
+	if other, taken := names[key]; taken {
+		return doc.Problemf([]any{"metadata", "name"}, "there is a %s %q already, in %s: sidecars refuse a name used twice", head.Kind, head.Name(), other)
+	}
+	names[key] = doc.File()
+
+	switch head.Kind {
+	case "Component":
+		return s.addComponent(doc)
+	case "Subscription":
+		return s.addSubscription(doc)
+	case "Resiliency":
+		return doc.Decode(&resiliency{})
+	case "Configuration":
+		return doc.Decode(&configuration{})
+	default:
+		return nil
+	}
+}
+
+func (s *Set) addComponent(doc *document.Document) error {
+	component := Component{File: doc.File()}
+	if err := doc.Decode(&component); err != nil {
+		return err
+	}
+	switch {
+	case component.Spec.Type == "":
+		return doc.Problemf([]any{"spec"}, "component %q has no spec.type: for instance state.sqlite", component.Name())
+	case component.Spec.Version == "":
+		return doc.Problemf([]any{"spec"}, "component %q has no spec.version: usually v1", component.Name())
+	}
+	for i, property := range component.Spec.Metadata {
+		if property.Name == "" {
+			return doc.Problemf([]any{"spec", "metadata", i}, "component %q: a setting without a name", component.Name())
+		}
+		if property.Value == nil && property.EnvRef == "" && property.SecretKeyRef.Name == "" {
+			return doc.Problemf([]any{"spec", "metadata", i}, "component %q: setting %q has neither value, envRef nor secretKeyRef",
+				component.Name(), property.Name)
+		}
+	}
+	s.Components = append(s.Components, component)
+	return nil
+}
+
+func (s *Set) addSubscription(doc *document.Document) error {
+	var subscription Subscription
+	if err := doc.Decode(&subscription); err != nil {
+		return err
+	}
+	switch spec := subscription.Spec; {
+	case spec.PubsubName == "":
+		return doc.Problemf([]any{"spec"}, "subscription %q has no spec.pubsubname", subscription.Name())
+	case spec.Topic == "":
+		return doc.Problemf([]any{"spec"}, "subscription %q has no spec.topic", subscription.Name())
+	case spec.Routes.Default == "" && len(spec.Routes.Rules) == 0:
+		return doc.Problemf([]any{"spec"}, "subscription %q has no spec.routes: nothing would be delivered", subscription.Name())
+	}
+	s.Subscriptions = append(s.Subscriptions, subscription)
+	return nil
+}

@@ -1,0 +1,293 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"seaport.example/cli/internal/flock"
+	"seaport.example/cli/internal/runner/port"
+	"seaport.example/cli/internal/runner/process"
+	"seaport.example/cli/internal/runner/resource"
+	"seaport.example/cli/internal/runner/runfile"
+	"seaport.example/cli/internal/toolchain"
+)
+
+// startLimit is how long the platform may take until it is ready, building not counted.
+const startLimit = 3 * time.Minute
+
+// Up runs the platform until ctx ends, then drains and stops it. It returns nil after a run that was ended by ctx, and
+// an error if the platform could not be started; in either case nothing is left running.
+func Up(ctx context.Context, options Options) error {
+	run := &run{options: options}
+	defer run.release()
+	if err := run.prepare(ctx); err != nil {
+		return interrupted(ctx, err)
+	}
+	return interrupted(ctx, run.run(ctx))
+}
+
+// interrupted leaves errors out that are the consequence of being asked to stop.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// run is one run of the platform.
+type run struct {
+	options  Options
+	file     *runfile.File
+	set      *resource.Set
+	platform *platform
+	plan     *plan
+	public   int
+
+	lock  *flock.Lock
+	ports *port.Book
+}
+
+// prepare does all that can fail before anything is started.
+func (r *run) prepare(ctx context.Context) (err error) {
+	o := &r.options
+	if o.Data, err = filepath.Abs(o.Data); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	if r.file, err = runfile.Read(o.Root); err != nil {
+		return err
+	}
+	if err := o.check(r.file); err != nil {
+		return err
+	}
+	if r.set, err = resource.Load(filepath.Join(o.Root, "components"), o.Profile); err != nil {
+		return err
+	}
+	if err := needGo(); err != nil {
+		return err
+	}
+	if err := makeFolders(o.Data); err != nil {
+		return err
+	}
+	if err := r.takeData(); err != nil {
+		return err
+	}
+	if err := r.choosePorts(); err != nil {
+		return err
+	}
+	tools, err := r.findTools(ctx)
+	if err != nil {
+		return err
+	}
+	names := len(self)
+	for _, app := range r.file.Apps {
+		names = max(names, len(app.AppID)+len("#2.daprd"))
+	}
+	r.platform = &platform{
+		console: process.NewConsole(o.Out, names, o.Colour),
+		verbose: o.Verbose,
+		logs:    filepath.Join(o.Data, "logs"),
+		set:     r.set,
+		broken:  make(chan error, 1),
+	}
+	programs, err := buildApps(ctx, r.file.Apps, filepath.Join(o.Data, "bin"), r.platform.sayf)
+	if err != nil {
+		return err
+	}
+	planner := &planner{
+		options: o, file: r.file, set: r.set, tools: tools, programs: programs,
+		public: r.public, nextPort: r.ports.Next,
+	}
+	r.plan, err = planner.plan()
+	return err
+}
+
+// takeData makes sure that no other run has the data folder.
+func (r *run) takeData() error {
+	lock, err := flock.Try(filepath.Join(r.options.Data, "lock"))
+	if errors.Is(err, flock.ErrLocked) {
+		who := "another seaport up"
+		if record, err := readRecord(r.options.Data); err == nil {
+			who += fmt.Sprintf(" (process %d, %s)", record.PID, record.URL)
+		}
+		return fmt.Errorf("%s is running with the data folder %s: use that one, stop it, or choose another folder with --data", who, r.options.Data)
+	}
+	if err != nil {
+		return fmt.Errorf("taking the data folder: %w", err)
+	}
+	r.lock = lock
+	return forgetNames(r.options.Data)
+}
+
+func (r *run) choosePorts() (err error) {
+	if r.ports, err = port.Open(filepath.Join(os.TempDir(), "seaport-ports-"+strconv.Itoa(os.Getuid()))); err != nil {
+		return err
+	}
+	if r.options.Port == 0 {
+		r.public, err = r.ports.Next()
+		return err
+	}
+	r.public = r.options.Port
+	if !port.Free(r.listenAddress(), r.public) {
+		return fmt.Errorf("port %d is taken by another program: stop that one, or choose another port with --port (--port 0 picks a free one)", r.public)
+	}
+	return nil
+}
+
+// listenAddress is the address the gateway is going to listen on.
+func (r *run) listenAddress() string {
+	for _, setting := range r.options.Env {
+		if app, key, value, err := parseEnv(setting); err == nil && key == "SEAPORT_LISTEN" && (app == "" || app == gateway) {
+			return value
+		}
+	}
+	for _, entry := range r.options.Environ {
+		if value, found := strings.CutPrefix(entry, "SEAPORT_LISTEN="); found && value != "" {
+			return value
+		}
+	}
+	return loopback
+}
+
+func (r *run) findTools(ctx context.Context) (map[string]string, error) {
+	tools, err := toolchain.New(toolchain.Config{
+		Root: r.options.Root, Progress: r.options.Out, Terminal: r.options.Terminal, Getenv: os.Getenv,
+	})
+	if err != nil {
+		return nil, err
+	}
+	needed := []string{"daprd", "placement", "scheduler"}
+	if r.set.RefersTo(brokerURL) {
+		needed = append(needed, "nats-server")
+	}
+	return tools.Ensure(ctx, needed...)
+}
+
+// run starts everything, waits for ctx to end and stops everything.
+func (r *run) run(ctx context.Context) error {
+	p := r.platform
+	p.record = newRecorder(r.options.Data, Record{
+		PID: os.Getpid(), URL: r.url(), Port: r.public, Profile: r.options.Profile,
+		State: "starting", StartTime: time.Now(), BrokerURL: r.plan.url,
+	}, r.plan.all())
+	if err := p.record.state("starting"); err != nil {
+		return err
+	}
+	defer p.record.remove()
+	// The broker link lives until the broker is to stop.
+	linkCtx, unlink := context.WithCancel(context.WithoutCancel(ctx))
+	defer unlink()
+	link, err := r.start(ctx, linkCtx)
+	if err == nil {
+		p.settle()
+		if err = p.record.state("ready"); err == nil {
+			r.welcome()
+			<-ctx.Done()
+			p.sayf("stopping")
+		}
+	}
+	_ = p.record.state("stopping")
+	begin := time.Now()
+	unlink()
+	link.close()
+	p.stop(r.options.Kill)
+	if err == nil {
+		p.sayf("stopped in %s", time.Since(begin).Round(10*time.Millisecond))
+	}
+	return err
+}
+
+// start starts the broker first, since sidecars give up without one, and all others at once.
+func (r *run) start(ctx, linkCtx context.Context) (link *brokerLink, err error) {
+	p := r.platform
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("the platform was not ready after %s", startLimit))
+	defer cancel()
+	begin := time.Now()
+	if r.plan.broker != nil {
+		if err := writeBrokerConfig(r.options.Data); err != nil {
+			return nil, err
+		}
+		if err := p.start(*r.plan.broker); err != nil {
+			return nil, err
+		}
+		err := p.during(ctx, func(ctx context.Context) error {
+			link, err = r.connect(ctx, linkCtx)
+			return err
+		})
+		if err != nil {
+			return link, err
+		}
+	}
+	for _, spec := range r.plan.all() {
+		if spec.Kind == process.Broker {
+			continue
+		}
+		if err := p.start(spec); err != nil {
+			return link, err
+		}
+	}
+	if err := p.during(ctx, func(ctx context.Context) error { return waitHealthy(ctx, probesOf(r.plan), p.sayf) }); err != nil {
+		return link, err
+	}
+	p.sayf("%d processes are up and healthy after %s", len(r.plan.all()), time.Since(begin).Round(100*time.Millisecond))
+	if r.options.Seed {
+		return link, p.during(ctx, r.seed)
+	}
+	return link, nil
+}
+
+func (r *run) connect(ctx, linkCtx context.Context) (*brokerLink, error) {
+	// The link outlives the start, but while starting it gives up with it.
+	connectCtx, cancel := context.WithCancel(linkCtx)
+	stop := context.AfterFunc(ctx, cancel)
+	link, err := linkBroker(connectCtx, r.plan.url, streamsOf(r.set), func(err error) { r.platform.sayf("broker: %s", err) })
+	if !stop() {
+		return link, errors.Join(context.Cause(ctx), err)
+	}
+	return link, err
+}
+
+func (r *run) seed(ctx context.Context) error {
+	created, err := seed(ctx, address(r.public))
+	if len(created) > 0 {
+		r.platform.sayf("created sample data: %s", strings.Join(created, "; "))
+	}
+	return err
+}
+
+func (r *run) url() string { return "http://localhost:" + strconv.Itoa(r.public) }
+
+// welcome says where the platform is and what to try.
+func (r *run) welcome() {
+	server := ""
+	if r.public != 8080 {
+		server = fmt.Sprintf(" --server localhost:%d", r.public)
+	}
+	sample := filepath.Join(r.options.Root, "examples", "consignment.json")
+	if relative, err := filepath.Rel(r.options.Here, sample); err == nil {
+		sample = relative
+	}
+	p := r.platform
+	p.sayf("")
+	p.sayf("Seaport is ready: %s", r.url())
+	p.sayf("Try, in another terminal:")
+	p.sayf("  %s consignment create %s%s", r.options.Try, sample, server)
+	p.sayf("  %s consignment list%s", r.options.Try, server)
+	p.sayf("  %s vessel list%s", r.options.Try, server)
+	p.sayf("Ctrl-C stops it; data stays in %s", r.options.Data)
+	p.sayf("")
+}
+
+func (r *run) release() {
+	if r.ports != nil {
+		_ = r.ports.Close()
+	}
+	if r.lock != nil {
+		_ = r.lock.Release()
+	}
+}

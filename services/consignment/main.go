@@ -1,0 +1,55 @@
+// The consignment service: what was booked, and booking it.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+
+	"seaport.example/services/consignment/internal/consignment"
+	"seaport.example/services/consignment/internal/rpc"
+	"seaport.example/services/consignment/internal/store"
+	"seaport.example/services/internal/serve"
+	"seaport.example/services/internal/sidecar"
+)
+
+func main() { os.Exit(serve.Main(run)) }
+
+func run(ctx context.Context, getenv func(string) string, logs io.Writer) error {
+	cfg, err := serve.ReadConfig("consignment", getenv)
+	if err != nil {
+		return err
+	}
+	lease, err := serve.Duration(getenv, "SEAPORT_OUTBOX_LEASE", 15*time.Second)
+	if err != nil {
+		return err
+	}
+	log := serve.NewLog(cfg, logs)
+	dapr, err := sidecar.Open(cfg.Sidecar(), cfg.APIToken)
+	if err != nil {
+		return err
+	}
+	defer dapr.Close()
+
+	state := store.New(dapr.State("statestore"), dapr.Publisher("pubsub"), lease, time.Now, log)
+	bookings := consignment.NewBookings(consignment.Config{
+		Vessels: rpc.NewVessels(dapr.App("vessel")),
+		Depots:  rpc.NewDepots(dapr.App("inventory")),
+		Store:   state,
+		Now:     time.Now,
+		NewID:   func() string { return uuid.Must(uuid.NewV7()).String() },
+		Log:     log,
+	})
+	return serve.Run(ctx, serve.Service{
+		Config:   cfg,
+		Sidecar:  dapr,
+		Log:      log,
+		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, bookings) },
+		Work:     []func(context.Context) error{state.Run},
+		Ready:    state.Ready,
+	})
+}

@@ -1,0 +1,53 @@
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"seaport.example/services/internal/failure"
+)
+
+// errorBody is the one form of every error.
+type errorBody struct {
+	Error errorDetail `json:"error"`
+}
+
+type errorDetail struct {
+	Code       int         `json:"code"`   // the HTTP status
+	Status     string      `json:"status"` // the gRPC code's name, for instance "INVALID_ARGUMENT"
+	Message    string      `json:"message"`
+	Violations []violation `json:"violations"`
+}
+
+type violation struct {
+	Field       string `json:"field"`
+	Description string `json:"description"`
+	Type        string `json:"type,omitempty"` // what is short
+}
+
+// WriteError answers with an error.
+func WriteError(w http.ResponseWriter, httpCode int, e *failure.Error) {
+	body := errorBody{Error: errorDetail{
+		Code: httpCode, Status: statusName(e), Message: e.GRPCStatus().Message(), Violations: []violation{},
+	}}
+	for _, v := range e.Violations() {
+		body.Error.Violations = append(body.Error.Violations, violation(v))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(httpCode)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// statusName returns the code as the standard spells it: "NotFound" is "NOT_FOUND".
+func statusName(e *failure.Error) string {
+	var name strings.Builder
+	for i, r := range e.Code().String() {
+		if i > 0 && r >= 'A' && r <= 'Z' {
+			name.WriteByte('_')
+		}
+		name.WriteRune(r)
+	}
+	return strings.ToUpper(name.String())
+}

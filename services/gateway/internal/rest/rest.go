@@ -1,0 +1,111 @@
+// Package rest is the REST/JSON side of the gateway. The routes are in proto/rest.yaml; what they
+// answer is what the gRPC side answers, translated by generated code.
+package rest
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"net/http"
+	"regexp"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"seaport.example/services/gateway/internal/rest/seaport/consignment/v1"
+	"seaport.example/services/gateway/internal/rest/seaport/inventory/v1"
+	"seaport.example/services/gateway/internal/rest/seaport/ops/v1"
+	"seaport.example/services/gateway/internal/rest/seaport/vessel/v1"
+	"seaport.example/services/internal/failure"
+)
+
+// maxBody bounds a request's body, in bytes.
+const maxBody = 4 << 20
+
+//go:embed openapi.swagger.json
+var openAPI []byte
+
+// Handler returns the REST side of the gRPC server at the other end of conn. Health answers
+// GET /healthz.
+func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (http.Handler, error) {
+	marshaler := &runtime.JSONPb{
+		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true},
+		UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
+	}
+	routes := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler),
+		runtime.WithErrorHandler(writeError),
+		runtime.WithRoutingErrorHandler(writeRoutingError),
+		runtime.WithDisablePathLengthFallback(),
+	)
+	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
+		consignmentv1.RegisterShippingServiceHandler,
+		vesselv1.RegisterVesselServiceHandler,
+		inventoryv1.RegisterInventoryServiceHandler,
+		opsv1.RegisterOpsServiceHandler,
+	} {
+		if err := register(ctx, routes, conn); err != nil {
+			return nil, err
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", health)
+	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(openAPI)
+	})
+	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		routes.ServeHTTP(w, r)
+	}))
+	return mux, nil
+}
+
+// httpStatus is where this differs from the usual table: a precondition that does not hold is a
+// conflict with what is stored.
+func httpStatus(code codes.Code) int {
+	if code == codes.FailedPrecondition {
+		return http.StatusConflict
+	}
+	return runtime.HTTPStatusFromCode(code)
+}
+
+func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	e := failure.From(clearer(err))
+	WriteError(w, httpStatus(e.Code()), e)
+}
+
+// writeRoutingError answers a request that no route takes.
+func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpCode int) {
+	switch httpCode {
+	case http.StatusNotFound:
+		WriteError(w, httpCode, failure.NotFound("path", "there is nothing at %s; see /openapi.json", r.URL.Path))
+	case http.StatusMethodNotAllowed:
+		WriteError(w, httpCode, failure.Invalid("method", "%s is not for %s; see /openapi.json", r.Method, r.URL.Path))
+	default:
+		WriteError(w, httpCode, failure.Invalid("path", "the request is malformed"))
+	}
+}
+
+var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
+
+// clearer words what the JSON decoder says about a body.
+func clearer(err error) error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return failure.Invalid("body", "must have at most %d bytes", tooLarge.Limit)
+	}
+	st, ok := status.FromError(err)
+	if !ok || st.Code() != codes.InvalidArgument || len(st.Details()) > 0 {
+		return err
+	}
+	if found := unknownField.FindStringSubmatch(st.Message()); found != nil {
+		return failure.Invalid(found[1], "there is no such field")
+	}
+	if st.Message() == (&http.MaxBytesError{}).Error() {
+		return failure.Invalid("body", "must have at most %d bytes", maxBody)
+	}
+	return failure.Invalid("body", "%s", st.Message())
+}

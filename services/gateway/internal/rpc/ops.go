@@ -1,0 +1,94 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"google.golang.org/grpc"
+
+	opsv1 "seaport.example/proto/seaport/ops/v1"
+	"seaport.example/services/internal/failure"
+)
+
+// Behind is the services behind the gateway, by app-id.
+var Behind = []string{"consignment", "inventory", "vessel"}
+
+// ops passes pings on to the service named in them.
+type ops struct {
+	opsv1.UnimplementedOpsServiceServer
+
+	clients map[string]opsv1.OpsServiceClient
+}
+
+func registerOps(server grpc.ServiceRegistrar, apps Apps) {
+	o := &ops{clients: make(map[string]opsv1.OpsServiceClient)}
+	for _, app := range append(slices.Clone(Behind), "gateway") {
+		o.clients[app] = opsv1.NewOpsServiceClient(apps.App(app))
+	}
+	opsv1.RegisterOpsServiceServer(server, o)
+}
+
+func (o *ops) client(appID string) (opsv1.OpsServiceClient, error) {
+	if appID == "" {
+		appID = "gateway"
+	}
+	client, ok := o.clients[appID]
+	if !ok {
+		return nil, failure.NotFound("app_id", "there is no service %q; there are gateway and %q", appID, Behind)
+	}
+	return client, nil
+}
+
+func (o *ops) Ping(ctx context.Context, req *opsv1.PingRequest) (*opsv1.PingResponse, error) {
+	client, err := o.client(req.GetAppId())
+	if err != nil {
+		return nil, err
+	}
+	return client.Ping(ctx, req)
+}
+
+func (o *ops) PingPong(stream opsv1.OpsService_PingPongServer) error {
+	first, err := stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	client, err := o.client(first.GetAppId())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	behind, err := client.PingPong(ctx)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for stroke := first; ; {
+			if behind.Send(stroke) != nil {
+				return // Recv below tells why
+			}
+			var err error
+			if stroke, err = stream.Recv(); err != nil {
+				_ = behind.CloseSend()
+				return
+			}
+		}
+	}()
+	for {
+		stroke, err := behind.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(stroke); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,289 @@
+// Package document keeps aggregates in a state store: one aggregate, one key, changed by
+// compare-and-set. A change is a function of the document; this package reads, writes, and
+// tries again when somebody else wrote first.
+//
+// What was last read is remembered, so that a change costs one write. The memory only proposes:
+// a change made to it is written on the condition that the store still holds the same, and a
+// refusal or a change of nothing is taken for an answer only on a document read just now.
+package document
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/sidecar"
+)
+
+// attempts bounds how often a change is tried against others.
+const attempts = 12
+
+// State is what a [Store] needs of a state store.
+type State interface {
+	Get(ctx context.Context, key string) (sidecar.Value, error)
+	GetMany(ctx context.Context, keys []string) (map[string]sidecar.Value, error)
+	Put(ctx context.Context, writes ...sidecar.Write) error
+}
+
+var _ State = (*sidecar.State)(nil)
+
+// Store keeps the documents of one kind. The zero value of T is a document that does not exist.
+type Store[T any] struct {
+	state  State
+	prefix string
+
+	mu    sync.Mutex
+	slots map[string]*slot
+}
+
+// slot is what is known of a document and whose turn it is to change it: changes within this
+// process queue up here, so that only other replicas can be in the way.
+type slot struct {
+	turn  chan struct{} // holds one token; who has it may touch the rest
+	value sidecar.Value
+	known bool
+}
+
+// rememberAtMost bounds the memory of a store, in documents.
+const rememberAtMost = 10_000
+
+// NewStore returns the documents whose keys start with the prefix.
+func NewStore[T any](state State, prefix string) *Store[T] {
+	return &Store[T]{state: state, prefix: prefix, slots: make(map[string]*slot)}
+}
+
+// Get reads a document; the zero T when there is none.
+func (s *Store[T]) Get(ctx context.Context, id string) (T, error) {
+	value, err := s.state.Get(ctx, s.prefix+id)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return s.decode(id, value)
+}
+
+// GetMany reads documents in one call. Those that do not exist are left out.
+func (s *Store[T]) GetMany(ctx context.Context, ids []string) (map[string]T, error) {
+	values, err := s.readMany(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	docs := make(map[string]T, len(ids))
+	for _, id := range ids {
+		value := values[s.prefix+id]
+		if value.Missing() {
+			continue
+		}
+		if docs[id], err = s.decode(id, value); err != nil {
+			return nil, err
+		}
+	}
+	return docs, nil
+}
+
+// Update changes a document and returns it as stored. The change may run several times and must
+// depend on nothing but the document; when it returns an error nothing is written and Update
+// returns that error. A document that does not exist is given as the zero T. Errors:
+// UNAVAILABLE when others kept writing first.
+func (s *Store[T]) Update(ctx context.Context, id string, change func(doc *T) error) (T, error) {
+	var none T
+	held, err := s.take(ctx, id)
+	if err != nil {
+		return none, err
+	}
+	wrote := false
+	defer func() { s.giveBack(wrote, map[string]*slot{id: held}) }()
+
+	for attempt := range attempts {
+		remembered := held.known
+		if !remembered {
+			if held.value, err = s.state.Get(ctx, s.prefix+id); err != nil {
+				return none, err
+			}
+			held.known = true
+		}
+		doc, data, refusal, err := s.change(id, held.value, change)
+		if err != nil {
+			return none, err
+		}
+		if refusal != nil || bytes.Equal(data, held.value.Data) {
+			if remembered { // the memory may be out of date: ask the store
+				held.known = false
+				continue
+			}
+			return doc, refusal
+		}
+		held.known = false
+		err = s.state.Put(ctx, sidecar.Write{Key: s.prefix + id, Data: data, ETag: held.value.ETag})
+		if err == nil {
+			wrote = true
+			return doc, nil
+		}
+		if !errors.Is(err, sidecar.ErrConflict) {
+			return none, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return none, err
+		}
+	}
+	return none, failure.Unavailable(nil, "too many are changing the same thing at once; try again")
+}
+
+// UpdateMany makes a change to several documents, in one write when nobody is in the way. The
+// change may meet a document that already has its effect, and must then leave it as it is.
+func (s *Store[T]) UpdateMany(ctx context.Context, ids []string, change func(id string, doc *T) error) error {
+	if len(ids) > 1 {
+		err := s.tryMany(ctx, ids, change)
+		if !errors.Is(err, sidecar.ErrConflict) {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if _, err := s.Update(ctx, id, func(doc *T) error { return change(id, doc) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tryMany changes documents in one write. It may write some of them and return ErrConflict.
+func (s *Store[T]) tryMany(ctx context.Context, ids []string, change func(id string, doc *T) error) error {
+	slots := make(map[string]*slot, len(ids))
+	wrote := false
+	defer func() { s.giveBack(wrote, slots) }()
+	var unknown []string
+	for _, id := range slices.Sorted(slices.Values(ids)) { // in one order, so that nobody waits in a circle
+		if slots[id] != nil {
+			continue
+		}
+		slot, err := s.take(ctx, id)
+		if err != nil {
+			return err
+		}
+		slots[id] = slot
+		if !slot.known {
+			unknown = append(unknown, id)
+		}
+	}
+	read, err := s.readMany(ctx, unknown)
+	if err != nil {
+		return err
+	}
+	var writes []sidecar.Write
+	for id, slot := range slots {
+		value, fresh := read[s.prefix+id]
+		if !fresh {
+			value = slot.value
+		}
+		_, data, refusal, err := s.change(id, value, func(doc *T) error { return change(id, doc) })
+		if err := errors.Join(refusal, err); err != nil {
+			return err
+		}
+		// A change of nothing to a remembered document is written all the same: only the
+		// condition on the write shows whether the memory was right.
+		if !fresh || !bytes.Equal(data, value.Data) {
+			writes = append(writes, sidecar.Write{Key: s.prefix + id, Data: data, ETag: value.ETag})
+		}
+		slot.known = false
+	}
+	err = s.state.Put(ctx, writes...)
+	wrote = err == nil
+	return err
+}
+
+// change applies a change to a document and returns it, encoded too, with the change's refusal.
+func (s *Store[T]) change(id string, value sidecar.Value, change func(doc *T) error) (doc T, data []byte, refusal, err error) {
+	if doc, err = s.decode(id, value); err != nil {
+		return doc, nil, nil, err
+	}
+	refusal = change(&doc)
+	if data, err = json.Marshal(&doc); err != nil {
+		return doc, nil, nil, fmt.Errorf("encode %q: %w", s.prefix+id, err)
+	}
+	return doc, data, refusal, nil
+}
+
+func (s *Store[T]) readMany(ctx context.Context, ids []string) (map[string]sidecar.Value, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = s.prefix + id
+	}
+	return s.state.GetMany(ctx, keys)
+}
+
+func (s *Store[T]) decode(id string, value sidecar.Value) (T, error) {
+	var doc T
+	if value.Missing() {
+		return doc, nil
+	}
+	if err := json.Unmarshal(value.Data, &doc); err != nil {
+		return doc, fmt.Errorf("decode %q: %w", s.prefix+id, err)
+	}
+	return doc, nil
+}
+
+// take waits for the turn to change a document.
+func (s *Store[T]) take(ctx context.Context, id string) (*slot, error) {
+	s.mu.Lock()
+	held, ok := s.slots[id]
+	if !ok {
+		if len(s.slots) >= rememberAtMost {
+			clear(s.slots) // those in use go on unshared: the condition on the write still holds
+		}
+		held = &slot{turn: make(chan struct{}, 1)}
+		held.turn <- struct{}{}
+		s.slots[id] = held
+	}
+	s.mu.Unlock()
+	select {
+	case <-held.turn:
+		return held, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// giveBack ends the turns. Documents that were just written are read again first, off their
+// writer's way, since a write does not tell the new ETag.
+func (s *Store[T]) giveBack(wrote bool, slots map[string]*slot) {
+	end := func() {
+		for _, slot := range slots {
+			slot.turn <- struct{}{}
+		}
+	}
+	if !wrote {
+		end()
+		return
+	}
+	go func() {
+		defer end()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		values, err := s.readMany(ctx, slices.Collect(maps.Keys(slots)))
+		if err != nil {
+			return // the next change reads for itself
+		}
+		for id, slot := range slots {
+			slot.value, slot.known = values[s.prefix+id], true
+		}
+	}()
+}
+
+// pause waits a random while that grows with the attempts, so that rivals part.
+func pause(ctx context.Context, attempt int) error {
+	longest := min(time.Millisecond<<attempt, 200*time.Millisecond)
+	select {
+	case <-time.After(rand.N(longest) + time.Millisecond/2): //nolint:gosec // spreads load, guards nothing
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

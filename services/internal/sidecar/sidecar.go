@@ -1,0 +1,84 @@
+// Package sidecar is the only place that speaks to Dapr: state, publishing and other services go
+// out through it, events come in through it. It imports Dapr's generated client and nothing else
+// of Dapr, because the SDK's client is a process-wide singleton that waits for the sidecar, drops
+// metadata when it adds the API token, and has no bulk subscription.
+package sidecar
+
+import (
+	"context"
+	"fmt"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+)
+
+// maxMessage bounds a message either way, in bytes: a batch of 1,000 bookings fits well.
+const maxMessage = 16 << 20
+
+// Sidecar is the connection to this process's own sidecar. It connects when first used and
+// reconnects by itself, so that app and sidecar may start and restart in any order.
+type Sidecar struct {
+	conn   *grpc.ClientConn
+	client runtimev1.DaprClient
+}
+
+// Open returns the sidecar whose gRPC API listens on target ("127.0.0.1:50001"). The token is
+// its Dapr API token; empty when it asks for none.
+func Open(target, token string, opts ...grpc.DialOption) (*Sidecar, error) {
+	opts = append([]grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()), // loopback; the sidecars do mTLS
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return invoke(withToken(ctx, token), method, req, reply, cc, opts...)
+		}),
+		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return stream(withToken(ctx, token), desc, cc, method, opts...)
+		}),
+	}, opts...)
+	conn, err := grpc.NewClient(target, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("sidecar at %s: %w", target, err)
+	}
+	return &Sidecar{conn: conn, client: runtimev1.NewDaprClient(conn)}, nil
+}
+
+// Close ends the connection.
+func (s *Sidecar) Close() error { return s.conn.Close() }
+
+// Ready returns nil once the sidecar answers.
+func (s *Sidecar) Ready(ctx context.Context) error {
+	if _, err := s.client.GetMetadata(ctx, &runtimev1.GetMetadataRequest{}); err != nil {
+		return fmt.Errorf("sidecar: %w", err)
+	}
+	return nil
+}
+
+// App returns a connection to another service, for its generated client: calls go through both
+// sidecars. A stream that breaks is the caller's to open again.
+func (s *Sidecar) App(appID string) grpc.ClientConnInterface {
+	return app{conn: s.conn, id: appID}
+}
+
+type app struct {
+	conn *grpc.ClientConn
+	id   string
+}
+
+func (a app) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return a.conn.Invoke(metadata.AppendToOutgoingContext(ctx, "dapr-app-id", a.id), method, args, reply, opts...)
+}
+
+// NewStream says that it is a stream: else Dapr's time-out would cover the whole of it.
+func (a app) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	ctx = metadata.AppendToOutgoingContext(ctx, "dapr-app-id", a.id, "dapr-stream", "true")
+	return a.conn.NewStream(ctx, desc, method, opts...)
+}
+
+func withToken(ctx context.Context, token string) context.Context {
+	if token == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, "dapr-api-token", token)
+}

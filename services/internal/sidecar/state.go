@@ -1,0 +1,147 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// ErrConflict says that somebody else wrote the key since it was read.
+var ErrConflict = errors.New("written by somebody else meanwhile")
+
+// State is a state store. Keys must not contain "||".
+type State struct {
+	client runtimev1.DaprClient
+	store  string
+}
+
+// Value is what a key holds. A missing key has neither data nor ETag.
+type Value struct {
+	Data []byte
+	ETag string
+}
+
+// Missing says that the key holds nothing.
+func (v Value) Missing() bool { return v.ETag == "" && len(v.Data) == 0 }
+
+// Write is a key to write on the condition that it still is as it was read.
+type Write struct {
+	Key  string
+	Data []byte
+	ETag string        // as read; empty: the key must not exist
+	TTL  time.Duration // whole seconds after which the key is gone; 0 means never
+}
+
+// Item is a key to write whatever it holds.
+type Item struct {
+	Key  string
+	Data []byte
+}
+
+// State returns the named state store.
+func (s *Sidecar) State(store string) *State {
+	return &State{client: s.client, store: store}
+}
+
+// Get reads a key.
+func (s *State) Get(ctx context.Context, key string) (Value, error) {
+	resp, err := s.client.GetState(ctx, &runtimev1.GetStateRequest{
+		StoreName: s.store, Key: key, Consistency: commonv1.StateOptions_CONSISTENCY_STRONG,
+	})
+	if err != nil {
+		return Value{}, fmt.Errorf("get %q: %w", key, err)
+	}
+	return Value{Data: resp.GetData(), ETag: resp.GetEtag()}, nil
+}
+
+// GetMany reads keys in one call. Every key asked for is in the answer.
+func (s *State) GetMany(ctx context.Context, keys []string) (map[string]Value, error) {
+	values := make(map[string]Value, len(keys))
+	if len(keys) == 0 {
+		return values, nil
+	}
+	resp, err := s.client.GetBulkState(ctx, &runtimev1.GetBulkStateRequest{
+		StoreName: s.store, Keys: keys, Parallelism: 16,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get %d keys from %q on: %w", len(keys), keys[0], err)
+	}
+	for _, item := range resp.GetItems() {
+		if item.GetError() != "" {
+			return nil, fmt.Errorf("get %q: %s", item.GetKey(), item.GetError())
+		}
+		values[item.GetKey()] = Value{Data: item.GetData(), ETag: item.GetEtag()}
+	}
+	for _, key := range keys {
+		if _, answered := values[key]; !answered {
+			values[key] = Value{}
+		}
+	}
+	return values, nil
+}
+
+// Put writes keys, each on its own condition. The writes are independent: with one key,
+// [ErrConflict] says that nothing was written; with several, that at least one was not.
+func (s *State) Put(ctx context.Context, writes ...Write) error {
+	if len(writes) == 0 {
+		return nil
+	}
+	items := make([]*commonv1.StateItem, len(writes))
+	for i, w := range writes {
+		items[i] = &commonv1.StateItem{
+			Key: w.Key, Value: w.Data,
+			Options: &commonv1.StateOptions{
+				Concurrency: commonv1.StateOptions_CONCURRENCY_FIRST_WRITE,
+				Consistency: commonv1.StateOptions_CONSISTENCY_STRONG,
+			},
+		}
+		if w.ETag != "" {
+			items[i].Etag = &commonv1.Etag{Value: w.ETag}
+		}
+		if w.TTL > 0 {
+			items[i].Metadata = map[string]string{"ttlInSeconds": strconv.Itoa(int(w.TTL.Seconds()))}
+		}
+	}
+	_, err := s.client.SaveState(ctx, &runtimev1.SaveStateRequest{StoreName: s.store, States: items})
+	if status.Code(err) == codes.Aborted {
+		return fmt.Errorf("put %q: %w", writes[0].Key, ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("put %d keys from %q on: %w", len(writes), writes[0].Key, err)
+	}
+	return nil
+}
+
+// Transact writes and deletes keys in one transaction, whatever they hold. Only keys that are
+// fresh, or whose content is the same whoever writes it, belong here: there is no condition,
+// since not every store rolls back when one fails.
+func (s *State) Transact(ctx context.Context, upserts []Item, deletes []string) error {
+	ops := make([]*runtimev1.TransactionalStateOperation, 0, len(upserts)+len(deletes))
+	for _, item := range upserts {
+		ops = append(ops, &runtimev1.TransactionalStateOperation{
+			OperationType: "upsert", Request: &commonv1.StateItem{Key: item.Key, Value: item.Data},
+		})
+	}
+	for _, key := range deletes {
+		ops = append(ops, &runtimev1.TransactionalStateOperation{
+			OperationType: "delete", Request: &commonv1.StateItem{Key: key},
+		})
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	_, err := s.client.ExecuteStateTransaction(ctx, &runtimev1.ExecuteStateTransactionRequest{
+		StoreName: s.store, Operations: ops,
+	})
+	if err != nil {
+		return fmt.Errorf("transaction of %d keys from %q on: %w", len(ops), ops[0].GetRequest().GetKey(), err)
+	}
+	return nil
+}

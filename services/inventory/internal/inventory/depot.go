@@ -1,0 +1,80 @@
+// Package inventory is the depots and their empty containers.
+package inventory
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/ledger"
+)
+
+// rememberedRequests is how many stock requests a depot remembers, so that a retry adds once.
+const rememberedRequests = 64
+
+// Depot is a place with empty containers and what is promised of them.
+type Depot struct {
+	Origin     string    `json:"origin"` // as first written
+	Stock      int64     `json:"stock"`  // containers ever stocked
+	CreateTime time.Time `json:"create_time"`
+	Requests   []string  `json:"requests,omitempty"` // the last stock requests
+
+	Containers ledger.Ledger `json:"containers"`
+}
+
+// Exists says whether this is a depot at all: the zero Depot is not.
+func (d *Depot) Exists() bool { return d.Origin != "" }
+
+// Ledger returns what is promised.
+func (d *Depot) Ledger() *ledger.Ledger { return &d.Containers }
+
+// Limit returns what the depot has in all.
+func (d *Depot) Limit() ledger.Amount {
+	return ledger.Amount{Containers: d.Stock, Weight: ledger.NoWeight}
+}
+
+// Free returns how many containers are not promised.
+func (d *Depot) Free() int64 { return d.Containers.Free(d.Limit()).Containers }
+
+// maxStock bounds a depot, in containers.
+const maxStock = 1_000_000_000
+
+// add stocks containers, once a request.
+func (d *Depot) add(containers int64, request string) error {
+	if request != "" && slices.Contains(d.Requests, request) {
+		return nil
+	}
+	if d.Stock+containers > maxStock {
+		return failure.Invalid("containers", "a depot holds at most %d", maxStock)
+	}
+	d.Stock += containers
+	if request != "" {
+		d.Requests = append(d.Requests, request)
+		d.Requests = d.Requests[max(0, len(d.Requests)-rememberedRequests):]
+	}
+	return nil
+}
+
+// Key returns what an origin is stored under: case and spacing do not matter.
+func Key(origin string) string { return url.QueryEscape(strings.ToLower(tidy(origin))) }
+
+func tidy(origin string) string { return strings.Join(strings.Fields(origin), " ") }
+
+// CheckOrigin returns an error for an origin no depot can have.
+func CheckOrigin(field, origin string) *failure.Error {
+	switch n := utf8.RuneCountInString(tidy(origin)); {
+	case n < 1:
+		return failure.Invalid(field, "is missing: name the depot, for instance \"Derby, United Kingdom\"")
+	case n > 200:
+		return failure.Invalid(field, "must have at most 200 characters")
+	case strings.Contains(origin, "||"):
+		return failure.Invalid(field, "must not contain \"||\"")
+	case strings.ContainsFunc(origin, unicode.IsControl):
+		return failure.Invalid(field, "must not contain control characters")
+	}
+	return nil
+}

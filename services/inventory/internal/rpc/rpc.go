@@ -1,0 +1,122 @@
+// Package rpc translates between the inventory service's contract and its domain.
+package rpc
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
+	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	"seaport.example/services/internal/failure"
+	"seaport.example/services/inventory/internal/inventory"
+)
+
+// maxBatch is how many items a batch may have.
+const maxBatch = 1000
+
+// Server is the InventoryService.
+type Server struct {
+	inventoryv1.UnimplementedInventoryServiceServer
+
+	depots *inventory.Depots
+}
+
+// Register puts the service on a server.
+func Register(server grpc.ServiceRegistrar, depots *inventory.Depots) {
+	inventoryv1.RegisterInventoryServiceServer(server, &Server{depots: depots})
+}
+
+// StockDepot implements the contract.
+func (s *Server) StockDepot(ctx context.Context, req *inventoryv1.StockDepotRequest) (*inventoryv1.StockDepotResponse, error) {
+	depot, err := s.depots.Stock(ctx, req.GetOrigin(), int64(req.GetContainers()), req.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	return &inventoryv1.StockDepotResponse{Depot: toProto(depot)}, nil
+}
+
+// ListDepots implements the contract.
+func (s *Server) ListDepots(ctx context.Context, req *inventoryv1.ListDepotsRequest) (*inventoryv1.ListDepotsResponse, error) {
+	depots, next, err := s.depots.Page(ctx, req.GetPageSize(), req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	resp := &inventoryv1.ListDepotsResponse{NextPageToken: next}
+	for _, depot := range depots {
+		resp.Depots = append(resp.Depots, toProto(depot))
+	}
+	return resp, nil
+}
+
+// HoldContainers implements the contract.
+func (s *Server) HoldContainers(ctx context.Context, req *inventoryv1.HoldContainersRequest) (*inventoryv1.HoldContainersResponse, error) {
+	if len(req.GetHolds()) > maxBatch {
+		return nil, failure.Invalid("holds", "at most %d in one call", maxBatch)
+	}
+	wanted := make([]inventory.Wanted, len(req.GetHolds()))
+	for i, h := range req.GetHolds() {
+		wanted[i].Consignment = h.GetConsignmentId()
+		for _, p := range h.GetPickups() {
+			wanted[i].Pickups = append(wanted[i].Pickups, inventory.Pickup{Origin: p.GetOrigin(), Containers: int64(p.GetContainers())})
+		}
+	}
+	resp := &inventoryv1.HoldContainersResponse{Results: make([]*inventoryv1.HoldContainersResult, len(wanted))}
+	for i, held := range s.depots.Hold(ctx, wanted) {
+		if held.Err != nil {
+			resp.Results[i] = &inventoryv1.HoldContainersResult{Result: &inventoryv1.HoldContainersResult_Failure{Failure: failure.ToProto(held.Err)}}
+			continue
+		}
+		resp.Results[i] = &inventoryv1.HoldContainersResult{Result: &inventoryv1.HoldContainersResult_Held{
+			Held: &inventoryv1.HeldContainers{ExpireTime: timestamppb.New(held.Expires)},
+		}}
+	}
+	return resp, nil
+}
+
+// ReleaseContainers implements the contract.
+func (s *Server) ReleaseContainers(ctx context.Context, req *inventoryv1.ReleaseContainersRequest) (*inventoryv1.ReleaseContainersResponse, error) {
+	if len(req.GetReleases()) > maxBatch {
+		return nil, failure.Invalid("releases", "at most %d in one call", maxBatch)
+	}
+	var cancelled, unbooked []inventory.Wanted
+	for _, r := range req.GetReleases() {
+		w := inventory.Wanted{Consignment: r.GetConsignmentId()}
+		for _, origin := range r.GetOrigins() {
+			w.Pickups = append(w.Pickups, inventory.Pickup{Origin: origin})
+		}
+		if r.GetCancelled() {
+			cancelled = append(cancelled, w)
+		} else {
+			unbooked = append(unbooked, w)
+		}
+	}
+	errs := append(s.depots.Release(ctx, cancelled, true), s.depots.Release(ctx, unbooked, false)...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &inventoryv1.ReleaseContainersResponse{}, nil
+}
+
+func toProto(d inventory.Depot) *inventoryv1.Depot {
+	return &inventoryv1.Depot{
+		Origin: d.Origin, Stock: int32(d.Stock), Free: int32(d.Free()), //nolint:gosec // bounded by the largest stock
+		PendingHolds: int32(d.Containers.Pending()), //nolint:gosec // bounded by what is in flight
+		CreateTime:   timestamppb.New(d.CreateTime),
+	}
+}
+
+// Consignments cancels consignments through the consignment service.
+type Consignments struct {
+	Client consignmentv1.ShippingServiceClient
+}
+
+var _ inventory.Consignments = Consignments{}
+
+// Cancel cancels a consignment with a reason.
+func (c Consignments) Cancel(ctx context.Context, id, reason string) error {
+	_, err := c.Client.CancelConsignment(ctx, &consignmentv1.CancelConsignmentRequest{Id: id, Reason: reason})
+	return err
+}

@@ -1,0 +1,151 @@
+// Package rpc translates between the vessel service's contract and its domain.
+package rpc
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
+	vesselv1 "seaport.example/proto/seaport/vessel/v1"
+	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/ledger"
+	"seaport.example/services/vessel/internal/vessel"
+)
+
+// maxBatch is how many items a batch may have.
+const maxBatch = 1000
+
+// Server is the VesselService.
+type Server struct {
+	vesselv1.UnimplementedVesselServiceServer
+
+	fleet *vessel.Fleet
+}
+
+// Register puts the service on a server.
+func Register(server grpc.ServiceRegistrar, fleet *vessel.Fleet) {
+	vesselv1.RegisterVesselServiceServer(server, &Server{fleet: fleet})
+}
+
+// CreateVessel implements the contract.
+func (s *Server) CreateVessel(ctx context.Context, req *vesselv1.CreateVesselRequest) (*vesselv1.CreateVesselResponse, error) {
+	v, err := s.fleet.Create(ctx, vessel.Vessel{
+		ID: req.GetId(), Name: req.GetName(), Capacity: req.GetCapacity(), MaxWeight: req.GetMaxWeight(),
+		Available: req.Available == nil || req.GetAvailable(), OwnerID: req.GetOwnerId(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &vesselv1.CreateVesselResponse{Vessel: toProto(v)}, nil
+}
+
+// GetVessel implements the contract.
+func (s *Server) GetVessel(ctx context.Context, req *vesselv1.GetVesselRequest) (*vesselv1.GetVesselResponse, error) {
+	v, err := s.fleet.Get(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &vesselv1.GetVesselResponse{Vessel: toProto(v)}, nil
+}
+
+// ListVessels implements the contract.
+func (s *Server) ListVessels(ctx context.Context, req *vesselv1.ListVesselsRequest) (*vesselv1.ListVesselsResponse, error) {
+	vessels, next, err := s.fleet.Page(ctx, req.GetPageSize(), req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	resp := &vesselv1.ListVesselsResponse{NextPageToken: next}
+	for _, v := range vessels {
+		resp.Vessels = append(resp.Vessels, toProto(v))
+	}
+	return resp, nil
+}
+
+// FindAvailable implements the contract.
+func (s *Server) FindAvailable(ctx context.Context, req *vesselv1.FindAvailableRequest) (*vesselv1.FindAvailableResponse, error) {
+	v, err := s.fleet.Find(ctx, ledger.Amount{Containers: int64(req.GetCapacity()), Weight: int64(req.GetMaxWeight())})
+	if err != nil {
+		return nil, err
+	}
+	return &vesselv1.FindAvailableResponse{Vessel: toProto(v)}, nil
+}
+
+// HoldCapacity implements the contract.
+func (s *Server) HoldCapacity(ctx context.Context, req *vesselv1.HoldCapacityRequest) (*vesselv1.HoldCapacityResponse, error) {
+	if len(req.GetHolds()) > maxBatch {
+		return nil, failure.Invalid("holds", "at most %d in one call", maxBatch)
+	}
+	wanted := make([]vessel.Wanted, len(req.GetHolds()))
+	for i, h := range req.GetHolds() {
+		wanted[i] = vessel.Wanted{
+			Consignment: h.GetConsignmentId(), Wished: h.GetVesselId(),
+			Amount: ledger.Amount{Containers: int64(h.GetContainers()), Weight: int64(h.GetWeight())},
+		}
+	}
+	resp := &vesselv1.HoldCapacityResponse{Results: make([]*vesselv1.HoldCapacityResult, len(wanted))}
+	for i, held := range s.fleet.Hold(ctx, wanted) {
+		if held.Err != nil {
+			resp.Results[i] = &vesselv1.HoldCapacityResult{Result: &vesselv1.HoldCapacityResult_Failure{Failure: failure.ToProto(held.Err)}}
+			continue
+		}
+		resp.Results[i] = &vesselv1.HoldCapacityResult{Result: &vesselv1.HoldCapacityResult_Held{Held: &vesselv1.HeldCapacity{
+			VesselId: held.Vessel, ExpireTime: timestamppb.New(held.Expires),
+		}}}
+	}
+	return resp, nil
+}
+
+// ReleaseCapacity implements the contract.
+func (s *Server) ReleaseCapacity(ctx context.Context, req *vesselv1.ReleaseCapacityRequest) (*vesselv1.ReleaseCapacityResponse, error) {
+	if len(req.GetReleases()) > maxBatch {
+		return nil, failure.Invalid("releases", "at most %d in one call", maxBatch)
+	}
+	type group struct {
+		vessel    string
+		cancelled bool
+	}
+	groups := make(map[group][]string)
+	for _, r := range req.GetReleases() {
+		g := group{r.GetVesselId(), r.GetCancelled()}
+		groups[g] = append(groups[g], r.GetConsignmentId())
+	}
+	var wg sync.WaitGroup
+	errs := make(chan error, len(groups))
+	for g, consignments := range groups {
+		wg.Go(func() { errs <- s.fleet.Release(ctx, g.vessel, consignments, g.cancelled) })
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &vesselv1.ReleaseCapacityResponse{}, nil
+}
+
+func toProto(v vessel.Vessel) *vesselv1.Vessel {
+	free := v.Free()
+	return &vesselv1.Vessel{
+		Id: v.ID, Capacity: v.Capacity, MaxWeight: v.MaxWeight, Name: v.Name, Available: v.Available, OwnerId: v.OwnerID,
+		FreeCapacity: int32(free.Containers), FreeWeight: int32(free.Weight), //nolint:gosec // at most the capacity
+		PendingHolds: int32(v.Room.Pending()), //nolint:gosec // bounded by what is in flight
+		CreateTime:   timestamppb.New(v.CreateTime),
+	}
+}
+
+// Consignments cancels consignments through the consignment service.
+type Consignments struct {
+	Client consignmentv1.ShippingServiceClient
+}
+
+var _ vessel.Consignments = Consignments{}
+
+// Cancel cancels a consignment with a reason.
+func (c Consignments) Cancel(ctx context.Context, id, reason string) error {
+	_, err := c.Client.CancelConsignment(ctx, &consignmentv1.CancelConsignmentRequest{Id: id, Reason: reason})
+	return err
+}

@@ -1,0 +1,87 @@
+// Package topic takes the events the vessel service listens to.
+package topic
+
+import (
+	"context"
+	"sync"
+
+	eventv1 "seaport.example/proto/seaport/event/v1"
+	"seaport.example/services/internal/event"
+	"seaport.example/services/internal/ledger"
+	"seaport.example/services/internal/sidecar"
+	"seaport.example/services/vessel/internal/vessel"
+)
+
+// Handlers returns what the service does on each topic.
+func Handlers(fleet *vessel.Fleet) map[string]sidecar.Handler {
+	return map[string]sidecar.Handler{
+		event.ConsignmentBooked:    func(ctx context.Context, events []sidecar.Event) []error { return booked(ctx, fleet, events) },
+		event.ConsignmentCancelled: func(ctx context.Context, events []sidecar.Event) []error { return cancelled(ctx, fleet, events) },
+	}
+}
+
+// booked confirms the holds of consignments that were booked.
+func booked(ctx context.Context, fleet *vessel.Fleet, events []sidecar.Event) []error {
+	payloads := make([]eventv1.ConsignmentBooked, len(events))
+	return byVessel(events, func(i int) (string, error) {
+		err := event.Decode(events[i], &payloads[i])
+		return payloads[i].GetVesselId(), err
+	}, func(id string, indices []int) []error {
+		wanted := make([]vessel.Wanted, len(indices))
+		for n, i := range indices {
+			p := &payloads[i]
+			amount := ledger.Amount{Weight: int64(p.GetWeight())}
+			for _, pickup := range p.GetPickups() {
+				amount.Containers += int64(pickup.GetContainers())
+			}
+			wanted[n] = vessel.Wanted{Consignment: p.GetConsignmentId(), Amount: amount}
+		}
+		return fleet.Confirm(ctx, id, wanted)
+	})
+}
+
+// cancelled gives back the room of consignments that were cancelled.
+func cancelled(ctx context.Context, fleet *vessel.Fleet, events []sidecar.Event) []error {
+	payloads := make([]eventv1.ConsignmentCancelled, len(events))
+	return byVessel(events, func(i int) (string, error) {
+		err := event.Decode(events[i], &payloads[i])
+		return payloads[i].GetVesselId(), err
+	}, func(id string, indices []int) []error {
+		ids := make([]string, len(indices))
+		for n, i := range indices {
+			ids[n] = payloads[i].GetConsignmentId()
+		}
+		errs := make([]error, len(indices))
+		if err := fleet.Release(ctx, id, ids, true); err != nil {
+			for n := range errs {
+				errs[n] = err
+			}
+		}
+		return errs
+	})
+}
+
+// byVessel handles events in groups of one vessel: decode tells an event's vessel, handle answers
+// a group. An event that cannot be decoded fails alone.
+func byVessel(events []sidecar.Event, decode func(i int) (string, error), handle func(id string, indices []int) []error) []error {
+	errs := make([]error, len(events))
+	groups := make(map[string][]int)
+	for i := range events {
+		id, err := decode(i)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		groups[id] = append(groups[id], i)
+	}
+	var wg sync.WaitGroup
+	for id, indices := range groups {
+		wg.Go(func() {
+			for n, err := range handle(id, indices) {
+				errs[indices[n]] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}

@@ -1,0 +1,69 @@
+// Package vessel is the fleet and the room on it.
+package vessel
+
+import (
+	"regexp"
+	"time"
+	"unicode/utf8"
+
+	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/ledger"
+)
+
+// Vessel is a ship and what is promised of the room on it.
+type Vessel struct {
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	Capacity   int32     `json:"capacity"`   // containers
+	MaxWeight  int32     `json:"max_weight"` // kilograms
+	Available  bool      `json:"available"`
+	OwnerID    string    `json:"owner_id,omitempty"`
+	CreateTime time.Time `json:"create_time"`
+
+	Room ledger.Ledger `json:"room"`
+}
+
+// Exists says whether this is a vessel at all: the zero Vessel is not.
+func (v *Vessel) Exists() bool { return v.ID != "" }
+
+// Ledger returns what is promised.
+func (v *Vessel) Ledger() *ledger.Ledger { return &v.Room }
+
+// Limit returns what the vessel takes in all.
+func (v *Vessel) Limit() ledger.Amount {
+	return ledger.Amount{Containers: int64(v.Capacity), Weight: int64(v.MaxWeight)}
+}
+
+// Free returns the room that is left.
+func (v *Vessel) Free() ledger.Amount { return v.Room.Free(v.Limit()) }
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// CheckID returns an error for an id no vessel can have.
+func CheckID(field, id string) *failure.Error {
+	if !idPattern.MatchString(id) {
+		return failure.Invalid(field, "must be 1 to 64 letters, digits, \"-\", \"_\" or \".\"")
+	}
+	return nil
+}
+
+// Check returns what is wrong with a vessel that is to join the fleet.
+func (v *Vessel) Check() error {
+	var wrong []*failure.Error
+	if err := CheckID("id", v.ID); err != nil {
+		wrong = append(wrong, err)
+	}
+	if n := utf8.RuneCountInString(v.Name); n < 1 || n > 200 {
+		wrong = append(wrong, failure.Invalid("name", "must have 1 to 200 characters"))
+	}
+	if v.Capacity <= 0 {
+		wrong = append(wrong, failure.Invalid("capacity", "must be above zero containers"))
+	}
+	if v.MaxWeight <= 0 {
+		wrong = append(wrong, failure.Invalid("max_weight", "must be above zero kilograms"))
+	}
+	if utf8.RuneCountInString(v.OwnerID) > 128 {
+		wrong = append(wrong, failure.Invalid("owner_id", "must have at most 128 characters"))
+	}
+	return failure.All(wrong...)
+}

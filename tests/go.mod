@@ -1,0 +1,3 @@
+module seaport.example/tests
+
+go 1.26.5
