@@ -24,7 +24,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 	if err != nil {
 		return err
 	}
-	lease, err := serve.Duration(getenv, "SEAPORT_OUTBOX_LEASE", 15*time.Second)
+	lease, err := serve.Duration(getenv, "SEAPORT_LEASE", 15*time.Second)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,9 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 	}
 	defer dapr.Close()
 
-	state := store.New(dapr.State("statestore"), dapr.Publisher("pubsub"), lease, time.Now, log)
+	state := store.New(store.Config{
+		State: dapr.State("statestore"), Publisher: dapr.Publisher("pubsub", cfg.AppID), Lease: lease, Now: time.Now, Log: log,
+	})
 	bookings := consignment.NewBookings(consignment.Config{
 		Vessels: rpc.NewVessels(dapr.App("vessel")),
 		Depots:  rpc.NewDepots(dapr.App("inventory")),

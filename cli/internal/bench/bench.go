@@ -110,17 +110,13 @@ func Run(ctx context.Context, conns []grpc.ClientConnInterface, plan Plan, each 
 // row measures with one number of callers.
 func (b *bench) row(ctx context.Context, callers int) (Row, error) {
 	ping, book := b.ping(callers), b.book(callers)
-	if q := (quota{length: b.plan.Warmup}); q.length > 0 {
-		if err := b.pingSlice(ctx, newLoad(callers, &b.pings), q, ping); err != nil {
-			return Row{}, err
-		}
-		if err := b.bookSlice(ctx, newLoad(callers, &b.bookings), q, book, &Settle{}); err != nil {
-			return Row{}, err
-		}
+	usual, err := b.warmUp(ctx, callers, ping, book)
+	if err != nil {
+		return Row{}, err
 	}
 	pings, bookings := newLoad(callers, &b.pings), newLoad(callers, &b.bookings)
 	var settle Settle
-	for i, q := range b.plan.slices(callers) {
+	for i, q := range b.plan.slices(callers, usual) {
 		// Each goes first by turns: whatever drifts is as kind to the one as to the other.
 		first := func() error { return b.pingSlice(ctx, pings, q, ping) }
 		second := func() error { return b.bookSlice(ctx, bookings, q, book, &settle) }
@@ -135,6 +131,23 @@ func (b *bench) row(ctx context.Context, callers int) (Row, error) {
 		}
 	}
 	return Row{Callers: callers, Pings: pings.figures(), Bookings: bookings.figures(), Settle: settle}, nil
+}
+
+// warmUp makes calls that are not measured and returns how long a booking takes about; 0 when the
+// plan has no warm-up.
+func (b *bench) warmUp(ctx context.Context, callers int, ping, book call) (usual time.Duration, err error) {
+	q := quota{length: b.plan.Warmup}
+	if q.length == 0 {
+		return 0, nil
+	}
+	if err := b.pingSlice(ctx, newLoad(callers, &b.pings), q, ping); err != nil {
+		return 0, err
+	}
+	bookings := newLoad(callers, &b.bookings)
+	if err := b.bookSlice(ctx, bookings, q, book, &Settle{}); err != nil {
+		return 0, err
+	}
+	return bookings.figures().Latency.P50, nil
 }
 
 func (b *bench) pingSlice(ctx context.Context, l *load, q quota, do call) error {

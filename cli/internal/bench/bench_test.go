@@ -21,17 +21,20 @@ func TestPlanSlices(t *testing.T) {
 		name    string
 		plan    Plan
 		callers int
+		usual   time.Duration
 		want    []quota
 	}{
-		{"short", Plan{Duration: 100 * time.Millisecond}, 1, []quota{{length: 100 * time.Millisecond}}},
-		{"two seconds", Plan{Duration: 2 * time.Second}, 64, slices.Repeat([]quota{{length: 500 * time.Millisecond}}, 4)},
-		{"few calls", Plan{Count: 5}, 2, []quota{{calls: 5}}},
-		{"calls that do not divide", Plan{Count: 32}, 1, []quota{{calls: 11}, {calls: 11}, {calls: 10}}},
-		{"many calls", Plan{Count: 1000}, 1, slices.Repeat([]quota{{calls: 100}}, 10)},
+		{"short", Plan{Duration: 100 * time.Millisecond}, 1, 0, []quota{{length: 100 * time.Millisecond}}},
+		{"two seconds", Plan{Duration: 2 * time.Second}, 64, 0, slices.Repeat([]quota{{length: 500 * time.Millisecond}}, 4)},
+		{"slow bookings", Plan{Duration: 2 * time.Second}, 64, 100 * time.Millisecond, slices.Repeat([]quota{{length: time.Second}}, 2)},
+		{"very slow bookings", Plan{Duration: 2 * time.Second}, 64, time.Minute, []quota{{length: 2 * time.Second}}},
+		{"few calls", Plan{Count: 5}, 2, 0, []quota{{calls: 5}}},
+		{"calls that do not divide", Plan{Count: 32}, 1, 0, []quota{{calls: 11}, {calls: 11}, {calls: 10}}},
+		{"many calls", Plan{Count: 1000}, 1, 0, slices.Repeat([]quota{{calls: 100}}, 10)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.plan.slices(tt.callers); !slices.Equal(got, tt.want) {
+			if got := tt.plan.slices(tt.callers, tt.usual); !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

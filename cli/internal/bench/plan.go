@@ -50,22 +50,27 @@ type quota struct {
 	calls  int           // when length is 0
 }
 
-// sliceLength is how long a slice is meant to be: short beside what disturbs a machine, long
-// beside a call.
-const sliceLength = 500 * time.Millisecond
+const (
+	// shortestSlice is how long a slice is meant to be: short beside what disturbs a machine.
+	shortestSlice = 500 * time.Millisecond
+	// callsInSlice is how many calls, one after the other, a slice is meant to have room for:
+	// its first and its last, which find the platform idle, must not make the figures.
+	callsInSlice = 10
+)
 
-// slices divides a row. Pings and bookings each get all of the slices.
-func (p Plan) slices(callers int) []quota {
+// slices divides a row. Pings and bookings each get all of the slices. Usual is how long a call
+// takes, as far as it is known.
+func (p Plan) slices(callers int, usual time.Duration) []quota {
 	if p.Duration > 0 {
-		n := max(1, int((p.Duration+sliceLength/2)/sliceLength))
+		length := max(shortestSlice, callsInSlice*usual)
+		n := max(1, int((p.Duration+length/2)/length))
 		parts := make([]quota, n)
 		for i := range parts {
 			parts[i].length = p.Duration / time.Duration(n)
 		}
 		return parts
 	}
-	const callsEach = 10 // of each caller in a slice, at least, if there are so many
-	n := min(10, max(1, p.Count/(callers*callsEach)))
+	n := min(10, max(1, p.Count/(callers*callsInSlice)))
 	parts := make([]quota, n)
 	for i := range parts {
 		parts[i].calls = p.Count / n

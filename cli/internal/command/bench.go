@@ -18,7 +18,8 @@ func newBenchCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure what a booking costs beside the cheapest call",
-		Long: `Measures two things by turns, in slices of half a second, over the same connections:
+		Long: `Measures two things by turns, in slices of half a second (longer where
+calls are slow), over the same connections:
 
   pings     the floor: a unary call that does nothing, through the gateway and two sidecars
   bookings  a whole booking, each with a request id of its own

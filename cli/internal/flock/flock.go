@@ -55,17 +55,6 @@ func Wait(ctx context.Context, path string, waiting func()) (*Lock, error) {
 	}
 }
 
-// Write replaces what the file says, for whoever finds it locked.
-func (l *Lock) Write(text string) error {
-	if err := l.file.Truncate(0); err != nil {
-		return fmt.Errorf("writing lock file: %w", err)
-	}
-	if _, err := l.file.WriteAt([]byte(text), 0); err != nil {
-		return fmt.Errorf("writing lock file: %w", err)
-	}
-	return nil
-}
-
 // Release lets go. The file stays: removing it would let two processes lock two files of one name.
 func (l *Lock) Release() error {
 	if err := l.file.Close(); err != nil {

@@ -15,7 +15,10 @@ import (
 	"seaport.example/cli/internal/runner/resource"
 )
 
-const brokerConfigFile = "nats.conf"
+const (
+	brokerConfigFile = "nats.conf"
+	jetstreamType    = "pubsub.jetstream"
+)
 
 // writeBrokerConfig writes what the broker's command line cannot say.
 func writeBrokerConfig(data string) error {
@@ -49,7 +52,7 @@ const (
 func streamsOf(set *resource.Set) []jetstream.StreamConfig {
 	var streams []jetstream.StreamConfig
 	for _, component := range set.Components {
-		if component.Spec.Type != "pubsub.jetstream" {
+		if component.Spec.Type != jetstreamType {
 			continue
 		}
 		topics, deadLetters := set.Topics(component.Name())

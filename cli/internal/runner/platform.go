@@ -2,11 +2,13 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"seaport.example/cli/internal/runner/process"
@@ -23,8 +25,9 @@ type platform struct {
 
 	mu      sync.Mutex
 	running []*process.Supervisor
-	settled bool // the start is over: from now on what ends is restarted for ever
-	ending  bool
+
+	settled atomic.Bool // the start is over: from now on what ends is restarted for ever
+	ending  atomic.Bool
 
 	// broken gets why the platform cannot be started; only the first reason counts.
 	broken chan error
@@ -43,7 +46,6 @@ func (p *platform) start(spec process.Spec) error {
 	if err != nil {
 		return err
 	}
-	// Events name the output, which the supervisor does not have before it runs.
 	supervisor := process.Supervise(spec, output, func(event process.Event) { p.observe(event, output) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,11 +56,58 @@ func (p *platform) start(spec process.Spec) error {
 func (p *platform) filter(kind process.Kind) process.Filter {
 	switch kind {
 	case process.Sidecar, process.Control:
-		return process.DaprLines(p.verbose)
+		return p.quiet(process.DaprLines(p.verbose))
 	case process.Broker:
-		return process.NATSLines(p.verbose)
+		return p.quiet(process.NATSLines(p.verbose))
 	default:
 		return process.Everything
+	}
+}
+
+// quiet leaves out what is no news: that others do not answer yet while all start at once, and that they are
+// going while all are stopped.
+func (p *platform) quiet(filter process.Filter) process.Filter {
+	return func(line string) (string, bool) {
+		shown, show := filter(line)
+		if show {
+			p.suspect(shown)
+		}
+		if !show || p.verbose {
+			return shown, show
+		}
+		starting := !p.settled.Load() && strings.Contains(shown, "connection refused") && !strings.HasPrefix(shown, "FATAL ")
+		return shown, !starting && !p.ending.Load()
+	}
+}
+
+// ignored are errors that a sidecar mentions in its log and then runs without the thing in question.
+var ignored = []string{
+	"couldn't find name resolver",
+	"initialization error occurred for nr ",
+	"Could not read resiliency policy",
+	"error when parsing manifests",
+	"failed to subscribe to topics",
+}
+
+// suspect ends the start when a sidecar goes on without part of its configuration.
+func (p *platform) suspect(line string) {
+	if p.settled.Load() || p.ending.Load() {
+		return
+	}
+	for _, text := range ignored {
+		if strings.Contains(line, text) {
+			p.fail(fmt.Errorf("a sidecar cannot use its configuration: %s%s", plain(line), p.advice(line)))
+			return
+		}
+	}
+}
+
+// fail ends the start. Only the first reason counts; what is logged after it are its consequences.
+func (p *platform) fail(reason error) {
+	select {
+	case p.broken <- reason:
+		p.ending.Store(true)
+	default:
 	}
 }
 
@@ -73,18 +122,12 @@ func (p *platform) observe(event process.Event, output *process.Output) {
 	if !event.Ended || event.Restart == 0 {
 		return
 	}
-	p.mu.Lock()
-	settled, ending := p.settled, p.ending
-	p.mu.Unlock()
-	if ending {
+	if p.ending.Load() {
 		return
 	}
-	if !settled {
+	if !p.settled.Load() {
 		if reason := p.hopeless(event, output); reason != nil {
-			select {
-			case p.broken <- reason:
-			default:
-			}
+			p.fail(reason)
 			return
 		}
 	}
@@ -107,16 +150,37 @@ func (p *platform) hopeless(event process.Event, output *process.Output) error {
 	if fatal == "" && event.Crashes < startCrashes[event.Spec.Kind] {
 		return nil
 	}
-	text := fmt.Sprintf("%s cannot be started (%s)", event.Spec.Name, reason(event.Err))
+	log := "\nits log: " + filepath.Join(p.logs, event.Spec.Name+".log")
 	if fatal != "" {
-		text += ": " + fatal
-		if file := p.fileOf(fatal); file != "" {
-			text += "\ncorrect " + file
-		}
-	} else if len(tail) > 0 {
-		text += ":\n  " + strings.Join(tail, "\n  ")
+		return fmt.Errorf("%s cannot be started: %s%s%s", event.Spec.Name, plain(fatal), p.advice(fatal), log)
 	}
-	return fmt.Errorf("%s\nits whole log: %s/%s.log", text, p.logs, event.Spec.Name)
+	if len(tail) == 0 {
+		return fmt.Errorf("%s cannot be started: %s%s", event.Spec.Name, reason(event.Err), log)
+	}
+	return fmt.Errorf("%s cannot be started: %s; the last it said:\n%s%s", event.Spec.Name, reason(event.Err), strings.Join(tail, "\n"), log)
+}
+
+var (
+	wrapped = regexp.MustCompile(`^.*initialization error occurred for `)
+	scope   = regexp.MustCompile(` \([a-z.]*\)$`)
+)
+
+// plain takes the runtime's wrapping off an error message.
+func plain(message string) string {
+	message = scope.ReplaceAllString(message, "")
+	message = wrapped.ReplaceAllString(message, "")
+	for _, prefix := range []string{"ERROR ", "WARN ", "Fatal error from runtime: "} {
+		message = strings.TrimPrefix(message, prefix)
+	}
+	return message
+}
+
+// advice is the line that says which file to correct, if that can be told from the message.
+func (p *platform) advice(message string) string {
+	if file := p.fileOf(message); file != "" {
+		return "\ncorrect " + file
+	}
+	return ""
 }
 
 // fileOf finds the component file that a fatal message of a sidecar is about.
@@ -126,12 +190,14 @@ func (p *platform) fileOf(message string) string {
 			return component.File
 		}
 	}
-	for _, word := range []string{"name resolver", "nameresolution", "[nr ", "configuration"} {
-		if strings.Contains(message, word) {
-			return p.set.Config
-		}
+	switch {
+	case strings.Contains(message, "name resolver"), strings.Contains(message, "occurred for nr "):
+		return p.set.Config
+	case strings.Contains(message, "resiliency"):
+		return p.set.Resiliency
+	default:
+		return ""
 	}
-	return ""
 }
 
 func reason(err error) string {
@@ -139,13 +205,6 @@ func reason(err error) string {
 		return "exit code 0"
 	}
 	return err.Error()
-}
-
-// settle says that the start is over.
-func (p *platform) settle() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.settled = true
 }
 
 // How long each step of stopping may take; together less than ten seconds.
@@ -159,8 +218,8 @@ const (
 // stop ends everything from the outside in, so that whoever is still working has what it needs: the gateway, the apps,
 // their sidecars, then broker and control plane. What outlives its grace is killed. Closing kill ends all at once.
 func (p *platform) stop(kill <-chan struct{}) {
+	p.ending.Store(true)
 	p.mu.Lock()
-	p.ending = true
 	running := slices.Clone(p.running)
 	p.mu.Unlock()
 
@@ -235,7 +294,7 @@ func (p *platform) during(ctx context.Context, step func(context.Context) error)
 	case err := <-done:
 		select {
 		case broken := <-p.broken:
-			return errors.Join(broken)
+			return broken
 		default:
 			return err
 		}

@@ -184,7 +184,7 @@ func (r *run) run(ctx context.Context) error {
 	defer unlink()
 	link, err := r.start(ctx, linkCtx)
 	if err == nil {
-		p.settle()
+		p.settled.Store(true)
 		if err = p.record.state("ready"); err == nil {
 			r.welcome()
 			<-ctx.Done()
@@ -249,7 +249,10 @@ func (r *run) connect(ctx, linkCtx context.Context) (*brokerLink, error) {
 	if !stop() {
 		return link, errors.Join(context.Cause(ctx), err)
 	}
-	return link, err
+	if err != nil {
+		return link, err
+	}
+	return link, link.updateConsumers(ctx, r.set)
 }
 
 func (r *run) seed(ctx context.Context) error {

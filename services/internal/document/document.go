@@ -13,9 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -100,7 +98,7 @@ func (s *Store[T]) Update(ctx context.Context, id string, change func(doc *T) er
 		return none, err
 	}
 	wrote := false
-	defer func() { s.giveBack(wrote, map[string]*slot{id: held}) }()
+	defer func() { s.giveBack(id, held, wrote) }()
 
 	for attempt := range attempts {
 		remembered := held.known
@@ -135,68 +133,6 @@ func (s *Store[T]) Update(ctx context.Context, id string, change func(doc *T) er
 		}
 	}
 	return none, failure.Unavailable(nil, "too many are changing the same thing at once; try again")
-}
-
-// UpdateMany makes a change to several documents, in one write when nobody is in the way. The
-// change may meet a document that already has its effect, and must then leave it as it is.
-func (s *Store[T]) UpdateMany(ctx context.Context, ids []string, change func(id string, doc *T) error) error {
-	if len(ids) > 1 {
-		err := s.tryMany(ctx, ids, change)
-		if !errors.Is(err, sidecar.ErrConflict) {
-			return err
-		}
-	}
-	for _, id := range ids {
-		if _, err := s.Update(ctx, id, func(doc *T) error { return change(id, doc) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tryMany changes documents in one write. It may write some of them and return ErrConflict.
-func (s *Store[T]) tryMany(ctx context.Context, ids []string, change func(id string, doc *T) error) error {
-	slots := make(map[string]*slot, len(ids))
-	wrote := false
-	defer func() { s.giveBack(wrote, slots) }()
-	var unknown []string
-	for _, id := range slices.Sorted(slices.Values(ids)) { // in one order, so that nobody waits in a circle
-		if slots[id] != nil {
-			continue
-		}
-		slot, err := s.take(ctx, id)
-		if err != nil {
-			return err
-		}
-		slots[id] = slot
-		if !slot.known {
-			unknown = append(unknown, id)
-		}
-	}
-	read, err := s.readMany(ctx, unknown)
-	if err != nil {
-		return err
-	}
-	var writes []sidecar.Write
-	for id, slot := range slots {
-		value, fresh := read[s.prefix+id]
-		if !fresh {
-			value = slot.value
-		}
-		_, data, refusal, err := s.change(id, value, func(doc *T) error { return change(id, doc) })
-		if err := errors.Join(refusal, err); err != nil {
-			return err
-		}
-		// A change of nothing to a remembered document is written all the same: only the
-		// condition on the write shows whether the memory was right.
-		if !fresh || !bytes.Equal(data, value.Data) {
-			writes = append(writes, sidecar.Write{Key: s.prefix + id, Data: data, ETag: value.ETag})
-		}
-		slot.known = false
-	}
-	err = s.state.Put(ctx, writes...)
-	wrote = err == nil
-	return err
 }
 
 // change applies a change to a document and returns it, encoded too, with the change's refusal.
@@ -251,28 +187,19 @@ func (s *Store[T]) take(ctx context.Context, id string) (*slot, error) {
 	}
 }
 
-// giveBack ends the turns. Documents that were just written are read again first, off their
-// writer's way, since a write does not tell the new ETag.
-func (s *Store[T]) giveBack(wrote bool, slots map[string]*slot) {
-	end := func() {
-		for _, slot := range slots {
-			slot.turn <- struct{}{}
-		}
-	}
+// giveBack ends the turn. A document that was just written is read again first, off its writer's
+// way, since a write does not tell the new ETag.
+func (s *Store[T]) giveBack(id string, held *slot, wrote bool) {
 	if !wrote {
-		end()
+		held.turn <- struct{}{}
 		return
 	}
 	go func() {
-		defer end()
+		defer func() { held.turn <- struct{}{} }()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		values, err := s.readMany(ctx, slices.Collect(maps.Keys(slots)))
-		if err != nil {
-			return // the next change reads for itself
-		}
-		for id, slot := range slots {
-			slot.value, slot.known = values[s.prefix+id], true
+		if value, err := s.state.Get(ctx, s.prefix+id); err == nil { // else the next change reads for itself
+			held.value, held.known = value, true
 		}
 	}()
 }

@@ -1,30 +1,32 @@
-// Package pages keeps lists in a state store that cannot list: which ids belong to a scope, in
-// the order they were added. The newest page costs the same to read however long the list is.
+// Package pages keeps lists in a state store that cannot list: which ids belong to a scope, the
+// newest first. A page costs the same to read however long the list is.
 //
-// A scope has a head, which takes new ids, and sealed pages behind it. When the head holds two
-// pages its older one is sealed: first written to a key of its own, then cut off the head. What is
-// sealed is a prefix that can only be appended to, so replicas that seal the same page, or a
-// crash in between, write the same page. Ids are numbered from 0 within their scope; a page token
-// is such a number, and neither new ids nor time move it.
+// A list is a chain of pages for each seat that wrote to it (package seat): a head that takes new
+// entries, and sealed pages behind it. When the head holds two pages its older one is sealed:
+// copied to a key of its own and cut off the head. Since only its seat writes a chain, entries are
+// added in the very transaction that stores what they list ([Writer]); reading merges the chains by
+// time. Lists that are seldom written need no seat: [List.Add] writes to chain 0 on a condition.
+//
+// Keys: "list/<name>/<scope>/<chain>" is a head, with ":<n>" behind it a sealed page. Entries are
+// numbered from 0 within their chain. A page token is the next number of each chain, so neither new
+// entries nor time move it.
 package pages
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
+	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	"seaport.example/services/internal/document"
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/seat"
 )
 
-// perPage is how many ids a sealed page holds.
-const perPage = 50
+// perPage is how many entries a sealed page holds.
+const perPage = 32
 
 // Sizes of the pages that a caller may ask for.
 const (
@@ -46,92 +48,15 @@ type page struct {
 
 // List is a family of lists, one for each scope. Use [New].
 type List struct {
-	pages *document.Store[page]
+	state document.State
+	name  string
+	heads *document.Store[page] // of chain 0, for Add
 }
 
-// New returns the lists whose keys start with "list/<name>/".
+// New returns the lists whose keys start with "list/<name>/". A scope must not contain "/".
 func New(state document.State, name string) *List {
-	return &List{pages: document.NewStore[page](state, "list/"+name+"/")}
-}
-
-// Append adds entries to scopes, at most once each among the newest of their scope.
-func (l *List) Append(ctx context.Context, entries map[string][]Entry) error {
-	if len(entries) == 0 {
-		return nil
-	}
-	full := make(map[string]bool)
-	err := l.pages.UpdateMany(ctx, slices.Collect(maps.Keys(entries)), func(scope string, head *page) error {
-		for _, entry := range entries[scope] {
-			if !head.has(entry.ID) {
-				head.Entries = append(head.Entries, entry)
-			}
-		}
-		full[scope] = len(head.Entries) >= 2*perPage
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for scope, isFull := range full {
-		if isFull {
-			if err := l.seal(ctx, scope); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// AppendAgain adds entries that may have been added before, at any time since they came to be.
-// It reads back as far as that time and is for recovery.
-func (l *List) AppendAgain(ctx context.Context, entries map[string][]Entry) error {
-	missing := make(map[string][]Entry, len(entries))
-	for scope, candidates := range entries {
-		for _, entry := range candidates {
-			there, err := l.contains(ctx, scope, entry)
-			if err != nil {
-				return err
-			}
-			if !there {
-				missing[scope] = append(missing[scope], entry)
-			}
-		}
-	}
-	return l.Append(ctx, missing)
-}
-
-// Page returns up to size ids of a scope, the newest first, and the token of the page after it,
-// which is empty at the end. Size 0 means [DefaultSize]. Errors: INVALID_ARGUMENT for a size out
-// of range or a token that this scope did not give.
-func (l *List) Page(ctx context.Context, scope string, size int32, token string) (ids []string, next string, err error) {
-	switch {
-	case size < 0 || size > MaxSize:
-		return nil, "", failure.Invalid("page_size", "must be 1 to %d, or 0 for %d", MaxSize, DefaultSize)
-	case size == 0:
-		size = DefaultSize
-	}
-	head, err := l.pages.Get(ctx, scope)
-	if err != nil {
-		return nil, "", err
-	}
-	last := head.First + int64(len(head.Entries)) - 1
-	if token != "" {
-		if last, err = parseToken(scope, token, last); err != nil {
-			return nil, "", err
-		}
-	}
-	from := max(last-int64(size)+1, 0)
-	entries, err := l.between(ctx, scope, head, from, last)
-	if err != nil {
-		return nil, "", err
-	}
-	for _, entry := range slices.Backward(entries) {
-		ids = append(ids, entry.ID)
-	}
-	if from > 0 {
-		next = makeToken(scope, from-1)
-	}
-	return ids, next, nil
+	prefix := "list/" + name + "/"
+	return &List{state: state, name: name, heads: document.NewStore[page](state, prefix)}
 }
 
 // Scope is one list of a family.
@@ -143,9 +68,9 @@ type Scope struct {
 // Scope returns the list with the name.
 func (l *List) Scope(name string) Scope { return Scope{list: l, name: name} }
 
-// Add adds an id, at most once.
+// Add adds an id to a list that no [Writer] writes, at most once.
 func (s Scope) Add(ctx context.Context, id string, at time.Time) error {
-	return s.list.AppendAgain(ctx, map[string][]Entry{s.name: {{ID: id, Added: at.UnixMilli()}}})
+	return s.list.add(ctx, s.name, Entry{ID: id, Added: at.UnixMilli()})
 }
 
 // Page is [List.Page] of this scope.
@@ -153,15 +78,10 @@ func (s Scope) Page(ctx context.Context, size int32, token string) (ids []string
 	return s.list.Page(ctx, s.name, size, token)
 }
 
-// All is [List.All] of this scope.
+// All calls visit with the ids of the list, a page at a time, the newest first.
 func (s Scope) All(ctx context.Context, visit func(ids []string) error) error {
-	return s.list.All(ctx, s.name, visit)
-}
-
-// All calls visit with the ids of a scope, a page at a time, the newest first.
-func (l *List) All(ctx context.Context, scope string, visit func(ids []string) error) error {
 	for token := ""; ; {
-		ids, next, err := l.Page(ctx, scope, MaxSize, token)
+		ids, next, err := s.Page(ctx, MaxSize, token)
 		if err != nil {
 			return err
 		}
@@ -175,104 +95,199 @@ func (l *List) All(ctx context.Context, scope string, visit func(ids []string) e
 	}
 }
 
-// between returns the entries numbered from..last, oldest first.
-func (l *List) between(ctx context.Context, scope string, head page, from, last int64) ([]Entry, error) {
-	var sealed []string
-	for n := from / perPage; n*perPage < min(head.First, last+1); n++ {
-		sealed = append(sealed, sealedID(scope, n))
+// Page returns up to size ids of a scope, the newest first, and the token of the page after it,
+// which is empty at the end. Size 0 means [DefaultSize]. Errors: INVALID_ARGUMENT for a size out
+// of range or a token that this list did not give.
+func (l *List) Page(ctx context.Context, scope string, size int32, token string) (ids []string, next string, err error) {
+	switch {
+	case size < 0 || size > MaxSize:
+		return nil, "", failure.Invalid("page_size", "must be 1 to %d, or 0 for %d", MaxSize, DefaultSize)
+	case size == 0:
+		size = DefaultSize
 	}
-	docs, err := l.pages.GetMany(ctx, sealed)
+	chains, err := l.chains(ctx, scope)
+	if err != nil {
+		return nil, "", err
+	}
+	if token != "" {
+		if chains, err = resume(chains, scope, token); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := l.load(ctx, scope, chains, int64(size)); err != nil {
+		return nil, "", err
+	}
+	for range size {
+		newest := newestOf(chains)
+		if newest == nil {
+			return ids, "", nil
+		}
+		ids = append(ids, newest.at(newest.next).ID)
+		newest.next--
+	}
+	if newestOf(chains) == nil {
+		return ids, "", nil
+	}
+	return ids, makeToken(scope, chains), nil
+}
+
+// chain is a seat's part of a list, as far as it is read.
+type chain struct {
+	seat  int
+	head  page
+	older []page // sealed pages in order, up to the head
+	next  int64  // number of the newest entry not yet returned; -1: none is left
+}
+
+// chains reads the heads of a list.
+func (l *List) chains(ctx context.Context, scope string) ([]*chain, error) {
+	keys := make([]string, seat.Count)
+	for n := range keys {
+		keys[n] = l.headKey(scope, n)
+	}
+	values, err := l.state.GetMany(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	var entries []Entry
-	for _, id := range sealed {
-		doc, ok := docs[id]
-		if !ok {
-			return nil, fmt.Errorf("page %q of a list is gone", id)
+	var chains []*chain
+	for n, key := range keys {
+		if values[key].Missing() {
+			continue
 		}
-		entries = append(entries, doc.slice(from, last)...)
+		c := &chain{seat: n}
+		if err := json.Unmarshal(values[key].Data, &c.head); err != nil {
+			return nil, fmt.Errorf("decode %q: %w", key, err)
+		}
+		c.next = c.head.First + int64(len(c.head.Entries)) - 1
+		chains = append(chains, c)
 	}
-	return append(entries, head.slice(from, last)...), nil
+	return chains, nil
 }
 
-// seal moves the older pages of a head to keys of their own.
-func (l *List) seal(ctx context.Context, scope string) error {
-	head, err := l.pages.Get(ctx, scope)
-	for err == nil && len(head.Entries) >= 2*perPage {
-		older := page{First: head.First, Entries: head.Entries[:perPage]}
-		if _, err := l.pages.Update(ctx, sealedID(scope, older.First/perPage), func(doc *page) error {
-			*doc = older
-			return nil
-		}); err != nil {
-			return err
+// load reads the sealed pages that the next so many entries may be on.
+func (l *List) load(ctx context.Context, scope string, chains []*chain, size int64) error {
+	var keys []string
+	for _, c := range chains {
+		for n := max(c.next-size, 0) / perPage; n*perPage < min(c.head.First, c.next+1); n++ {
+			keys = append(keys, l.sealedKey(scope, c.seat, n))
 		}
-		head, err = l.pages.Update(ctx, scope, func(doc *page) error {
-			if doc.First == older.First && len(doc.Entries) >= perPage {
-				doc.First += perPage
-				doc.Entries = doc.Entries[perPage:]
-			}
-			return nil
-		})
 	}
+	if len(keys) == 0 {
+		return nil
+	}
+	values, err := l.state.GetMany(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, c := range chains {
+		for n := max(c.next-size, 0) / perPage; n*perPage < min(c.head.First, c.next+1); n++ {
+			key := l.sealedKey(scope, c.seat, n)
+			var sealed page
+			if err := json.Unmarshal(values[key].Data, &sealed); err != nil {
+				return fmt.Errorf("decode %q: %w", key, err)
+			}
+			c.older = append(c.older, sealed)
+		}
+	}
+	return nil
+}
+
+// at returns an entry that was read.
+func (c *chain) at(number int64) Entry {
+	if number >= c.head.First {
+		return c.head.Entries[number-c.head.First]
+	}
+	p := c.older[(number-c.older[0].First)/perPage]
+	return p.Entries[number-p.First]
+}
+
+// newestOf returns the chain whose next entry is the newest; nil when nothing is left.
+func newestOf(chains []*chain) *chain {
+	var newest *chain
+	for _, c := range chains {
+		if c.next < 0 {
+			continue
+		}
+		if newest == nil || newer(c.at(c.next), newest.at(newest.next)) {
+			newest = c
+		}
+	}
+	return newest
+}
+
+func newer(a, b Entry) bool {
+	if a.Added != b.Added {
+		return a.Added > b.Added
+	}
+	return a.ID > b.ID
+}
+
+// add appends to chain 0 on a condition and seals what is full.
+func (l *List) add(ctx context.Context, scope string, entry Entry) error {
+	there, err := l.contains(ctx, scope, entry.ID)
+	if err != nil || there {
+		return err
+	}
+	id := scope + "/0"
+	head, err := l.heads.Update(ctx, id, func(doc *page) error {
+		if !doc.has(entry.ID) {
+			doc.Entries = append(doc.Entries, entry)
+		}
+		return nil
+	})
+	if err != nil || len(head.Entries) < 2*perPage {
+		return err
+	}
+	// What is sealed is a prefix that can only be appended to: whoever seals it writes the same.
+	older := page{First: head.First, Entries: head.Entries[:perPage]}
+	if _, err := l.heads.Update(ctx, id+":"+strconv.FormatInt(older.First/perPage, 10), func(doc *page) error {
+		*doc = older
+		return nil
+	}); err != nil {
+		return err
+	}
+	_, err = l.heads.Update(ctx, id, func(doc *page) error {
+		if doc.First == older.First && len(doc.Entries) >= perPage {
+			doc.First += perPage
+			doc.Entries = doc.Entries[perPage:]
+		}
+		return nil
+	})
 	return err
 }
 
-// contains looks for an entry as far back as it can be.
-func (l *List) contains(ctx context.Context, scope string, entry Entry) (bool, error) {
-	const slack = int64(10 * time.Minute / time.Millisecond) // clocks of replicas differ less
-	doc, err := l.pages.Get(ctx, scope)
-	for {
+// contains reads the whole of chain 0: adding is rare there, and the list short.
+func (l *List) contains(ctx context.Context, scope, id string) (bool, error) {
+	head, err := l.heads.Get(ctx, scope+"/0")
+	if err != nil || head.has(id) {
+		return err == nil, err
+	}
+	var sealed []string
+	for n := range head.First / perPage {
+		sealed = append(sealed, scope+"/0:"+strconv.FormatInt(n, 10))
+	}
+	for some := range slices.Chunk(sealed, 100) {
+		docs, err := l.heads.GetMany(ctx, some)
 		if err != nil {
 			return false, err
 		}
-		if doc.has(entry.ID) {
-			return true, nil
+		for _, doc := range docs {
+			if doc.has(id) {
+				return true, nil
+			}
 		}
-		if doc.First == 0 || len(doc.Entries) > 0 && doc.Entries[0].Added < entry.Added-slack {
-			return false, nil
-		}
-		doc, err = l.pages.Get(ctx, sealedID(scope, doc.First/perPage-1))
 	}
+	return false, nil
 }
 
 func (p page) has(id string) bool {
 	return slices.ContainsFunc(p.Entries, func(e Entry) bool { return e.ID == id })
 }
 
-// slice returns the page's entries numbered from..last.
-func (p page) slice(from, last int64) []Entry {
-	low := max(from-p.First, 0)
-	high := min(last-p.First+1, int64(len(p.Entries)))
-	if low >= high {
-		return nil
-	}
-	return p.Entries[low:high]
+func (l *List) headKey(scope string, chain int) string {
+	return "list/" + l.name + "/" + scope + "/" + strconv.Itoa(chain)
 }
 
-// sealedID names a sealed page. A scope's own name never ends so, since ":" is not in it.
-func sealedID(scope string, n int64) string { return scope + ":" + strconv.FormatInt(n, 10) }
-
-// A token is a number and a checksum over it and its scope. The checksum keeps no secret: it
-// tells a token of another list, or one that was mistyped, from one that this list gave.
-func makeToken(scope string, number int64) string {
-	raw := binary.BigEndian.AppendUint64(nil, uint64(number)) //nolint:gosec // never negative
-	return base64.RawURLEncoding.EncodeToString(append(raw, checksum(scope, raw)...))
-}
-
-func parseToken(scope, token string, newest int64) (int64, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != 16 || !slices.Equal(raw[8:], checksum(scope, raw[:8])) {
-		return 0, failure.Invalid("page_token", "is not one that this list gave; leave it out to start at the newest")
-	}
-	number := int64(binary.BigEndian.Uint64(raw[:8])) //nolint:gosec // made by makeToken
-	if number < 0 || number > newest {
-		return 0, failure.Invalid("page_token", "is beyond this list; leave it out to start at the newest")
-	}
-	return number, nil
-}
-
-func checksum(scope string, raw []byte) []byte {
-	sum := sha256.Sum256(append([]byte("page-token/1\x00"+scope+"\x00"), raw...))
-	return sum[:8]
+func (l *List) sealedKey(scope string, chain int, n int64) string {
+	return l.headKey(scope, chain) + ":" + strconv.FormatInt(n, 10)
 }

@@ -3,6 +3,8 @@ package sidecar
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
@@ -86,16 +88,33 @@ func (c *Callbacks) OnBulkTopicEventAlpha1(ctx context.Context, req *runtimev1.T
 	return c.OnBulkTopicEvent(ctx, req)
 }
 
-func (c *Callbacks) handle(ctx context.Context, topic string, events []Event) ([]error, error) {
+// handle passes the events of messages to the topic's handler, and returns one error a message:
+// a batch in which an event failed is delivered again as a whole, and those that succeeded do no
+// harm by coming twice.
+func (c *Callbacks) handle(ctx context.Context, topic string, messages []Event) ([]error, error) {
 	handler, ok := c.handlers[topic]
 	if !ok {
 		// UNIMPLEMENTED would be acknowledged and the event lost.
 		return nil, status.Errorf(codes.Internal, "no handler for topic %q", topic)
 	}
-	errs := handler(ctx, events)
+	errs := make([]error, len(messages))
+	var events []Event
+	var from []int // the message an event is from
+	for i, message := range messages {
+		inside, err := unpack(message)
+		errs[i] = err
+		for _, e := range inside {
+			events, from = append(events, e), append(from, i)
+		}
+	}
+	for n, err := range handler(ctx, events) {
+		if err != nil {
+			errs[from[n]] = errors.Join(errs[from[n]], fmt.Errorf("event %s: %w", events[n].ID, err))
+		}
+	}
 	for i, err := range errs {
 		if err != nil {
-			c.log.Warn("event failed and will be delivered again", "topic", topic, "event", events[i].ID, "error", err)
+			c.log.Warn("message failed and will be delivered again", "topic", topic, "message", messages[i].ID, "error", err)
 		}
 	}
 	return errs, nil

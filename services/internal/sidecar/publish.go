@@ -20,32 +20,40 @@ type Event struct {
 type Publisher struct {
 	client runtimev1.DaprClient
 	pubsub string
+	source string
 }
 
-// Publisher returns the publisher of the named pub/sub component.
-func (s *Sidecar) Publisher(pubsub string) *Publisher {
-	return &Publisher{client: s.client, pubsub: pubsub}
+// Publisher returns the publisher of the named pub/sub component. Source is the app-id of this
+// service.
+func (s *Sidecar) Publisher(pubsub, source string) *Publisher {
+	return &Publisher{client: s.client, pubsub: pubsub, source: source}
 }
 
-// Publish sends events of one topic in one call. After an error any of them may have been sent,
-// or none: send them all again.
+// Publish sends events of one topic, many of them in one message. After an error any of them may
+// have been sent, or none: send them all again.
 func (p *Publisher) Publish(ctx context.Context, topic string, events []Event) error {
-	entries := make([]*runtimev1.BulkPublishRequestEntry, len(events))
-	for i, e := range events {
-		entries[i] = &runtimev1.BulkPublishRequestEntry{
-			EntryId: e.ID, Event: e.Data, ContentType: e.ContentType,
-			Metadata: map[string]string{"cloudevent.id": e.ID, "cloudevent.type": e.Type},
+	for len(events) > 0 {
+		n := fitting(events)
+		if err := p.send(ctx, topic, events[:n]); err != nil {
+			return fmt.Errorf("publish %d events to %s: %w", n, topic, err)
 		}
-	}
-	resp, err := p.client.BulkPublishEvent(ctx, &runtimev1.BulkPublishRequest{
-		PubsubName: p.pubsub, Topic: topic, Entries: entries,
-	})
-	if err != nil {
-		return fmt.Errorf("publish %d events to %s: %w", len(events), topic, err)
-	}
-	if failed := resp.GetFailedEntries(); len(failed) > 0 {
-		return fmt.Errorf("publish to %s: %d of %d events failed, %q with: %s",
-			topic, len(failed), len(events), failed[0].GetEntryId(), failed[0].GetError())
+		events = events[n:]
 	}
 	return nil
+}
+
+// send sends one message: an event, or a batch of them.
+func (p *Publisher) send(ctx context.Context, topic string, events []Event) error {
+	message := events[0]
+	if len(events) > 1 {
+		var err error
+		if message, err = pack(p.source, events); err != nil {
+			return err
+		}
+	}
+	_, err := p.client.PublishEvent(ctx, &runtimev1.PublishEventRequest{
+		PubsubName: p.pubsub, Topic: topic, Data: message.Data, DataContentType: message.ContentType,
+		Metadata: map[string]string{"cloudevent.id": message.ID, "cloudevent.type": message.Type},
+	})
+	return err
 }

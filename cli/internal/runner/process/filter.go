@@ -10,15 +10,15 @@ import (
 // Everything shows every line as it is.
 func Everything(line string) (string, bool) { return line, true }
 
-// DaprLines returns a Filter for the runtime's JSON log: "LEVEL message (scope)", warnings and worse only unless verbose.
-// What is no JSON, such as a panic, is shown as it is.
+// DaprLines returns a Filter for the runtime's JSON log: "LEVEL message (scope)", warnings and worse only unless verbose,
+// and none that every sound run has. What is no JSON, such as a panic, is shown as it is.
 func DaprLines(verbose bool) Filter {
 	return func(line string) (string, bool) {
 		var entry struct {
 			Level, Msg, Scope string
 		}
 		if json.Unmarshal([]byte(line), &entry) != nil || entry.Level == "" {
-			return line, strings.TrimSpace(line) != ""
+			return line, verbose || strings.TrimSpace(line) != "" && !stdLog.MatchString(line)
 		}
 		if !verbose && slices.Contains([]string{"debug", "info"}, entry.Level) {
 			return "", false
@@ -34,8 +34,19 @@ func DaprLines(verbose bool) Filter {
 	}
 }
 
-// expected are warnings that a sound run has.
-var expected []string
+// stdLog are lines that dependencies of the runtime write past its log.
+var stdLog = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d `)
+
+// expected are warnings that a sound run on one machine has.
+var expected = []string{
+	"mTLS is disabled",
+	"Graceful shutdown timeout is infinite",
+	// The scheduler's etcd, which is alone and on the loopback interface.
+	"Running http and grpc server on single port",
+	"exceeded recommended request limit",
+	"simple token is not cryptographically signed",
+	"quota exceeds the maximum value",
+}
 
 var natsLevel = regexp.MustCompile(`\[(INF|WRN|ERR|FTL|DBG|TRC)\] (.*)$`)
 

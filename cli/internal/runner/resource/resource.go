@@ -17,8 +17,9 @@ import (
 type Set struct {
 	// Folders are the resource folders, in the order sidecars read them.
 	Folders []string
-	// Config is the path of the sidecars' Configuration.
-	Config string
+	// Config is the path of the sidecars' Configuration, Resiliency that of their policies.
+	Config     string
+	Resiliency string
 
 	Components    []Component
 	Subscriptions []Subscription
@@ -220,6 +221,7 @@ func (s *Set) add(doc *document.Document, names map[string]string) error {
 	case "Subscription":
 		return s.addSubscription(doc)
 	case "Resiliency":
+		s.Resiliency = doc.File()
 		return doc.Decode(&resiliency{})
 	case "Configuration":
 		return doc.Decode(&configuration{})

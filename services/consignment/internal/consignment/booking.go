@@ -31,8 +31,8 @@ type Store interface {
 	// Claim makes this process the only one to book id for a while, and returns the booking when
 	// there is one already. It waits while another process has the claim.
 	Claim(ctx context.Context, id string) (booked Consignment, err error)
-	// Unclaim lets others try id again.
-	Unclaim(ctx context.Context, id string)
+	// Unclaim ends a claim whose booking came to a certain end.
+	Unclaim(ctx context.Context, id string, booked bool)
 	// Commit stores a new consignment, announces and lists it.
 	Commit(ctx context.Context, c *Consignment) error
 	// Cancel stores and announces that a consignment is cancelled.
@@ -100,8 +100,8 @@ func (b *Bookings) Create(ctx context.Context, order Order) (Consignment, error)
 			return booked, err
 		}
 		booked, certain, err := b.book(ctx, order, id)
-		if err != nil && certain {
-			b.Store.Unclaim(context.WithoutCancel(ctx), id)
+		if certain {
+			b.Store.Unclaim(context.WithoutCancel(ctx), id, err == nil)
 		}
 		return booked, err
 	})

@@ -2,137 +2,224 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strconv"
+	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"seaport.example/services/internal/batch"
 	"seaport.example/services/internal/failure"
-	"seaport.example/services/internal/outbox"
+	"seaport.example/services/internal/seat"
 	"seaport.example/services/internal/sidecar"
 )
 
-// A claim is a key that only one process can write, and that is gone after a while. It outlives
-// every booking that began under it: holds and commit are bounded well below it.
-const claimTTL = 20 * time.Second
-
-// claims decides which process books an id that several may be asked for at once.
+// claims decides which replica books an id that several may be asked for at once. Each announces
+// what it is about to book under the key of its seat, then reads what the others announce, and
+// whether the booking is there already. It goes on only with what nobody else announces; where two
+// meet, both withdraw and try again. Of two that both go on, the one that read first would have read
+// before the other wrote, and so would the other: there is no such order.
 type claims struct {
-	state  outbox.State
-	me     string
+	state  State
+	seat   *seat.Seat
+	now    func() time.Time
 	taking *batch.Batcher[string, verdict]
 	giving *batch.Batcher[string, struct{}]
+
+	writing sync.Mutex // one announcement at a time, so that none overtakes a newer one
+
+	mu   sync.Mutex
+	mine map[string]int64 // what this replica announces, and until when (Unix milliseconds)
 }
 
-// verdict is what is known of an id: booked already, claimed by this process, or by another.
+// claimTTL is how long an announcement counts whose booking came to no certain end. Every booking
+// that began under it is through by then, or never will be.
+const claimTTL = 20 * time.Second
+
+// announced is the document of a seat.
+type announced struct {
+	Until map[string]int64 `json:"until"`
+}
+
+// verdict is what is known of an id: booked already, this replica's to book, or another's.
 type verdict struct {
 	booked []byte
 	mine   bool
 }
 
-func newClaims(state outbox.State) *claims {
-	c := &claims{state: state, me: uuid.NewString()}
-	c.taking = batch.New(batch.Config{Max: 128, Timeout: 4 * time.Second}, c.takeMany)
-	c.giving = batch.New(batch.Config{Max: 128, Timeout: 4 * time.Second}, c.dropMany)
+func newClaims(state State, held *seat.Seat, now func() time.Time) *claims {
+	c := &claims{state: state, seat: held, now: now, mine: make(map[string]int64)}
+	cfg := batch.Config{Max: 128, Timeout: 4 * time.Second}
+	c.taking = batch.New(cfg, c.takeMany)
+	c.giving = batch.New(cfg, func(ctx context.Context, ids []string) []batch.Result[struct{}] {
+		c.withdraw(ids)
+		return batch.Fail[struct{}](len(ids), c.announce(ctx))
+	})
 	return c
 }
 
-// take returns the booking, or nil when this process may book. It waits for another process that
-// is at it. Errors: UNAVAILABLE when that one does not come to an end.
+// take returns the booking, or nil when this replica may book. It waits for another that is at it.
+// Errors: UNAVAILABLE when that one does not come to an end.
 func (c *claims) take(ctx context.Context, id string) (booked []byte, err error) {
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		v, err := c.taking.Do(ctx, id)
 		if err != nil {
-			return nil, err
+			return nil, failure.Unavailable(err, "the booking could not begin now; try again")
 		}
 		if v.booked != nil || v.mine {
 			return v.booked, nil
 		}
 		select {
-		case <-time.After(wait):
+		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // parts rivals, guards nothing
 		case <-ctx.Done():
 			return nil, failure.Unavailable(errBusy, "an earlier attempt with this request_id is not finished; try again")
 		}
 	}
 }
 
-// takeMany claims ids and looks for their bookings, at the same time: a booking under another
-// process's claim was stored long before that claim ran out.
+var errBusy = errors.New("announced by another replica, or by this one with an uncertain end")
+
 func (c *claims) takeMany(ctx context.Context, ids []string) []batch.Result[verdict] {
-	type reading struct {
-		values map[string]sidecar.Value
-		err    error
+	held, err := c.seat.Current(ctx)
+	if err != nil {
+		return batch.Fail[verdict](len(ids), err)
 	}
-	rows := make(chan reading, 1)
-	go func() {
-		keys := make([]string, len(ids))
-		for i, id := range ids {
-			keys[i] = keyPrefix + id
-		}
-		values, err := c.state.GetMany(ctx, keys)
-		rows <- reading{values, err}
-	}()
-	mine, err := c.claim(ctx, ids)
-	read := <-rows
-	if err := errors.Join(err, read.err); err != nil {
+	uncertain := c.add(ids)
+	if err := c.announce(ctx); err != nil {
+		c.withdraw(ids)
+		return batch.Fail[verdict](len(ids), err)
+	}
+	values, err := c.read(ctx, held, ids)
+	if err != nil {
+		c.withdraw(ids)
+		return batch.Fail[verdict](len(ids), err)
+	}
+	others, err := c.others(held, values)
+	if err != nil {
 		return batch.Fail[verdict](len(ids), err)
 	}
 	results := make([]batch.Result[verdict], len(ids))
+	var back []string
 	for i, id := range ids {
-		results[i].Answer.mine = mine == nil || mine[id]
-		if row := read.values[keyPrefix+id]; !row.Missing() {
+		row := values[keyPrefix+id]
+		switch {
+		case !row.Missing():
 			results[i].Answer.booked = row.Data
+			back = append(back, id)
+		case uncertain[id]: // an attempt of this replica may still be stored: wait for it
+		case others[id]:
+			back = append(back, id)
+		default:
+			results[i].Answer.mine = true
+		}
+	}
+	c.withdraw(back)
+	if len(others) > 0 && len(back) > 0 {
+		// The other waits for this as this waits for the other: say at once that it is withdrawn.
+		if err := c.announce(ctx); err != nil {
+			return batch.Fail[verdict](len(ids), err)
 		}
 	}
 	return results
 }
 
-// claim writes the claims and returns which of them are this process's; nil for all.
-func (c *claims) claim(ctx context.Context, ids []string) (map[string]bool, error) {
-	writes := make([]sidecar.Write, len(ids))
-	for i, id := range ids {
-		writes[i] = sidecar.Write{Key: claimKey(id), Data: []byte(`"` + c.me + `"`), TTL: claimTTL}
+// add announces ids, in memory, and returns those that an earlier attempt announced and that came
+// to no certain end.
+func (c *claims) add(ids []string) (uncertain map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	maps.DeleteFunc(c.mine, func(_ string, until int64) bool { return until < now.UnixMilli() })
+	uncertain = make(map[string]bool)
+	for _, id := range ids {
+		if _, there := c.mine[id]; there {
+			uncertain[id] = true
+			continue
+		}
+		c.mine[id] = now.Add(claimTTL).UnixMilli()
 	}
-	err := c.state.Put(ctx, writes...)
-	if err == nil {
-		return nil, nil //nolint:nilnil // all of them
+	return uncertain
+}
+
+func (c *claims) withdraw(ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		delete(c.mine, id)
 	}
-	if !errors.Is(err, sidecar.ErrConflict) {
-		return nil, err
-	}
-	if len(ids) == 1 {
-		return map[string]bool{}, nil
-	}
-	// Which of them were refused is not said. Those that were written name this process.
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = claimKey(id)
-	}
-	values, err := c.state.GetMany(ctx, keys)
+}
+
+// announce writes what this replica is about to book.
+func (c *claims) announce(ctx context.Context) error {
+	held, err := c.seat.Current(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	mine := make(map[string]bool, len(ids))
-	for i, id := range ids {
-		mine[id] = string(values[keys[i]].Data) == `"`+c.me+`"`
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.mu.Lock()
+	data, err := json.Marshal(announced{Until: c.mine})
+	c.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("encode claims: %w", err)
 	}
-	return mine, nil
+	ctx, cancel := context.WithTimeout(ctx, c.seat.Timeout())
+	defer cancel()
+	return c.state.Transact(ctx, []sidecar.Item{{Key: claimsKey(held.Number), Data: data}}, nil)
 }
 
-func (c *claims) drop(ctx context.Context, id string) {
-	_, _ = c.giving.Do(ctx, id) // a claim that stays runs out by itself
+// read reads what the others announce and the bookings that are there.
+func (c *claims) read(ctx context.Context, held seat.Held, ids []string) (map[string]sidecar.Value, error) {
+	keys := make([]string, 0, seat.Count+len(ids))
+	for n := range seat.Count {
+		if n != held.Number {
+			keys = append(keys, claimsKey(n))
+		}
+	}
+	for _, id := range ids {
+		keys = append(keys, keyPrefix+id)
+	}
+	return c.state.GetMany(ctx, keys)
 }
 
-func (c *claims) dropMany(ctx context.Context, ids []string) []batch.Result[struct{}] {
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = claimKey(id)
+// others returns what the other replicas announce.
+func (c *claims) others(held seat.Held, values map[string]sidecar.Value) (map[string]bool, error) {
+	now := c.now().UnixMilli()
+	others := make(map[string]bool)
+	for n := range seat.Count {
+		value := values[claimsKey(n)]
+		if n == held.Number || value.Missing() {
+			continue
+		}
+		var doc announced
+		if err := json.Unmarshal(value.Data, &doc); err != nil {
+			return nil, fmt.Errorf("decode %q: %w", claimsKey(n), err)
+		}
+		for id, until := range doc.Until {
+			if until >= now {
+				others[id] = true
+			}
+		}
 	}
-	if err := c.state.Transact(ctx, nil, keys); err != nil {
-		return batch.Fail[struct{}](len(ids), err)
-	}
-	return make([]batch.Result[struct{}], len(ids))
+	return others, nil
 }
 
-func claimKey(id string) string { return "claim/" + id }
+// drop ends a claim. Others find a booking that was stored, whatever is announced; one that was
+// refused they may try at once.
+func (c *claims) drop(ctx context.Context, id string, booked bool) {
+	if booked {
+		c.withdraw([]string{id})
+		return
+	}
+	_, _ = c.giving.Do(ctx, id) // an announcement that stays runs out by itself
+}
+
+// clear forgets what a dead replica announced.
+func (c *claims) clear(ctx context.Context, dead seat.Held) error {
+	return c.state.Transact(ctx, nil, []string{claimsKey(dead.Number)})
+}
+
+func claimsKey(number int) string { return "claims/" + strconv.Itoa(number) }

@@ -1,8 +1,8 @@
 // Package store keeps consignments in the state store.
 //
 // Keys: "consignment/<id>" is a consignment; "list/consignment/…" the pages that list them, of all
-// and of each customer; "claim/<id>" who is booking it at present; "outbox/…" events not yet
-// taken by the broker.
+// and of each customer; "seats", "claims/<seat>" and "outbox/<term>/<slot>" are which replicas
+// there are, what each is booking at present, and its events not yet taken by the broker.
 package store
 
 import (
@@ -12,15 +12,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"sync"
 	"time"
 
 	eventv1 "seaport.example/proto/seaport/event/v1"
 	"seaport.example/services/consignment/internal/consignment"
 	"seaport.example/services/consignment/internal/topic"
+	"seaport.example/services/internal/batch"
 	"seaport.example/services/internal/document"
 	"seaport.example/services/internal/event"
+	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/outbox"
 	"seaport.example/services/internal/pages"
+	"seaport.example/services/internal/seat"
 	"seaport.example/services/internal/sidecar"
 )
 
@@ -30,46 +34,118 @@ const keyPrefix = "consignment/"
 // everybody is the list of all consignments.
 const everybody = "all"
 
+// State is what a [Store] needs of a state store.
+type State interface {
+	document.State
+	outbox.State
+}
+
+// Config says what a store works with.
+type Config struct {
+	State     State
+	Publisher outbox.Publisher
+	Lease     time.Duration // of the replica's seat; 0 means 15 s
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
 // Store is the consignment service's state.
 type Store struct {
-	docs   *document.Store[consignment.Consignment]
-	list   *pages.List
-	claims *claims
-	outbox *outbox.Outbox
-	now    func() time.Time
+	docs    *document.Store[consignment.Consignment]
+	list    *pages.List
+	writer  *pages.Writer
+	seat    *seat.Seat
+	claims  *claims
+	outbox  *outbox.Outbox
+	commits *batch.Batcher[*consignment.Consignment, struct{}]
+	now     func() time.Time
 }
 
 var _ consignment.Store = (*Store)(nil)
 
-// New returns the store. Its outbox must be run.
-func New(state outbox.State, publisher outbox.Publisher, lease time.Duration, now func() time.Time, log *slog.Logger) *Store {
+// New returns the store. It must be run.
+func New(cfg Config) *Store {
 	s := &Store{
-		docs:   document.NewStore[consignment.Consignment](state, keyPrefix),
-		list:   pages.New(state, "consignment"),
-		claims: newClaims(state),
-		now:    now,
+		docs: document.NewStore[consignment.Consignment](cfg.State, keyPrefix),
+		list: pages.New(cfg.State, "consignment"),
+		now:  cfg.Now,
 	}
-	s.outbox = outbox.New(outbox.Config{State: state, Publisher: publisher, Apply: s.apply, Lease: lease, Log: log})
+	s.writer = s.list.Writer()
+	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: cfg.Publisher, Apply: s.apply, Log: cfg.Log})
+	s.seat = seat.New(seat.Config{State: cfg.State, Lease: cfg.Lease, Finish: s.finish, Log: cfg.Log})
+	s.claims = newClaims(cfg.State, s.seat, cfg.Now)
+	s.commits = batch.New(batch.Config{Max: 128, Timeout: 2 * s.seat.Timeout()}, s.commitMany)
 	return s
 }
 
-// Run publishes events until ctx ends.
-func (s *Store) Run(ctx context.Context) error { return s.outbox.Run(ctx) }
+// Run keeps this replica's seat and publishes events until ctx ends; then it publishes what is
+// left, for a few seconds at most.
+func (s *Store) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	after, stop := context.WithCancel(context.WithoutCancel(ctx))
+	wg.Go(func() { _ = s.outbox.Run(after) })
+	wg.Go(func() { _ = s.seat.Run(ctx) })
+	<-ctx.Done()
+	if s.outbox.Drained(3 * time.Second) {
+		leaving, cancel := context.WithTimeout(after, time.Second)
+		s.seat.Leave(leaving)
+		cancel()
+	}
+	stop()
+	wg.Wait()
+	return ctx.Err()
+}
 
 // Ready returns nil once bookings can be stored.
-func (s *Store) Ready(ctx context.Context) error { return s.outbox.Ready(ctx) }
+func (s *Store) Ready(ctx context.Context) error { return s.seat.Ready(ctx) }
 
-// Commit stores a new consignment with its event in one transaction and lists it.
-func (s *Store) Commit(ctx context.Context, c *consignment.Consignment) error {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("encode consignment %s: %w", c.ID, err)
-	}
-	booked, err := topic.Booked(c)
-	if err != nil {
+// finish does what a dead replica left undone.
+func (s *Store) finish(ctx context.Context, dead seat.Held) error {
+	if err := s.outbox.Finish(ctx, dead); err != nil {
 		return err
 	}
-	return s.outbox.Commit(ctx, []sidecar.Item{{Key: keyPrefix + c.ID, Data: data}}, booked)
+	return s.claims.clear(ctx, dead)
+}
+
+// Commit stores a new consignment, its places in the lists and its event in one transaction,
+// together with those of others that are waiting.
+func (s *Store) Commit(ctx context.Context, c *consignment.Consignment) error {
+	if _, err := s.commits.Do(ctx, c); err != nil {
+		return failure.Unavailable(err, "the booking could not be stored now; try again")
+	}
+	return nil
+}
+
+func (s *Store) commitMany(ctx context.Context, booked []*consignment.Consignment) []batch.Result[struct{}] {
+	held, err := s.seat.Current(ctx)
+	if err != nil {
+		return batch.Fail[struct{}](len(booked), err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
+	defer cancel()
+	items := make([]sidecar.Item, len(booked))
+	events := make([]sidecar.Event, len(booked))
+	entries := make(map[string][]pages.Entry)
+	for i, c := range booked {
+		data, err := json.Marshal(c)
+		if err != nil {
+			return batch.Fail[struct{}](len(booked), fmt.Errorf("encode consignment %s: %w", c.ID, err))
+		}
+		items[i] = sidecar.Item{Key: keyPrefix + c.ID, Data: data}
+		if events[i], err = topic.Booked(c); err != nil {
+			return batch.Fail[struct{}](len(booked), err)
+		}
+		entry := pages.Entry{ID: c.ID, Added: c.CreateTime.UnixMilli()}
+		for _, scope := range []string{everybody, scopeOf(c.Customer)} {
+			entries[scope] = append(entries[scope], entry)
+		}
+	}
+	listed, err := s.writer.Stage(ctx, held, entries)
+	if err == nil {
+		err = s.outbox.Commit(ctx, held, append(items, listed...), events)
+	}
+	s.writer.Done(err == nil)
+	return batch.Fail[struct{}](len(booked), err)
 }
 
 // Cancel stores the event first and changes the consignment as the event is applied: the change
@@ -79,43 +155,43 @@ func (s *Store) Cancel(ctx context.Context, c *consignment.Consignment, reason s
 	if err != nil {
 		return err
 	}
-	return s.outbox.Commit(ctx, nil, cancelled)
+	held, err := s.seat.Current(ctx)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
+		defer cancel()
+		err = s.outbox.Commit(ctx, held, nil, []sidecar.Event{cancelled})
+	}
+	if err != nil {
+		return failure.Unavailable(err, "the cancellation could not be stored now; try again")
+	}
+	return nil
 }
 
-// apply does what an event entails here: a booking is listed, a cancellation is carried out.
-func (s *Store) apply(ctx context.Context, events []sidecar.Event, again bool) error {
-	entries := make(map[string][]pages.Entry)
+// apply does what events entail here: a cancellation is carried out.
+func (s *Store) apply(ctx context.Context, events []sidecar.Event) error {
 	for _, e := range events {
-		switch e.Topic {
-		case event.ConsignmentBooked:
-			var booked eventv1.ConsignmentBooked
-			if err := event.Decode(e, &booked); err != nil {
-				return err
+		if e.Topic != event.ConsignmentCancelled {
+			continue
+		}
+		var cancelled eventv1.ConsignmentCancelled
+		if err := event.Decode(e, &cancelled); err != nil {
+			return err
+		}
+		_, err := s.docs.Update(ctx, cancelled.GetConsignmentId(), func(c *consignment.Consignment) error {
+			if !c.Exists() {
+				return errGone
 			}
-			entry := pages.Entry{ID: booked.GetConsignmentId(), Added: booked.GetBookTime().AsTime().UnixMilli()}
-			for _, scope := range []string{everybody, scopeOf(booked.GetCustomerId())} {
-				entries[scope] = append(entries[scope], entry)
-			}
-		case event.ConsignmentCancelled:
-			var cancelled eventv1.ConsignmentCancelled
-			if err := event.Decode(e, &cancelled); err != nil {
-				return err
-			}
-			if _, err := s.docs.Update(ctx, cancelled.GetConsignmentId(), func(c *consignment.Consignment) error {
-				if c.Exists() {
-					c.Cancel(cancelled.GetReason(), cancelled.GetCancelTime().AsTime())
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
+			c.Cancel(cancelled.GetReason(), cancelled.GetCancelTime().AsTime())
+			return nil
+		})
+		if err != nil && !errors.Is(err, errGone) {
+			return err
 		}
 	}
-	if again {
-		return s.list.AppendAgain(ctx, entries)
-	}
-	return s.list.Append(ctx, entries)
+	return nil
 }
+
+var errGone = errors.New("there is no such consignment")
 
 // Get returns a consignment; the zero one when there is none.
 func (s *Store) Get(ctx context.Context, id string) (consignment.Consignment, error) {
@@ -152,7 +228,5 @@ func (s *Store) Claim(ctx context.Context, id string) (consignment.Consignment, 
 	return c, nil
 }
 
-// Unclaim lets others try id again.
-func (s *Store) Unclaim(ctx context.Context, id string) { s.claims.drop(ctx, id) }
-
-var errBusy = errors.New("another attempt with the same request_id is in progress")
+// Unclaim ends the claim.
+func (s *Store) Unclaim(ctx context.Context, id string, booked bool) { s.claims.drop(ctx, id, booked) }

@@ -1,0 +1,147 @@
+package runner
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"seaport.example/cli/internal/runner/process"
+	"seaport.example/cli/internal/runner/resource"
+	"seaport.example/cli/internal/runner/runfile"
+)
+
+func testPlan(t *testing.T, options Options, refersToBroker bool) *plan {
+	t.Helper()
+	next := 20_000
+	file := &runfile.File{}
+	for _, id := range []string{"gateway", "vessel"} {
+		app := runfile.App{AppID: id, AppDirPath: "/project/" + id}
+		app.AppProtocol, app.EnableAppHealthCheck, app.MaxBodySize = "grpc", true, "16Mi"
+		app.Env = map[string]string{"FROM_FILE": id, "SEAPORT_PORT": "8080"}
+		file.Apps = append(file.Apps, app)
+	}
+	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
+	if refersToBroker {
+		component := resource.Component{}
+		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}}
+		set.Components = append(set.Components, component)
+	}
+	options.Data = "/data"
+	planner := &planner{
+		options: &options, file: file, set: set, public: 9999,
+		tools:    map[string]string{"daprd": "/bin/daprd", "nats-server": "/bin/nats", "placement": "/bin/placement", "scheduler": "/bin/scheduler"},
+		programs: map[string]program{"gateway": {path: "/data/bin/gateway"}, "vessel": {path: "/data/bin/vessel", args: []string{"-x"}}},
+		nextPort: func() (int, error) { next++; return next, nil },
+	}
+	result, err := planner.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func TestPlanNamesReplicas(t *testing.T) {
+	result := testPlan(t, Options{Replicas: map[string]int{"vessel": 3}}, true)
+	var names []string
+	for _, spec := range result.all() {
+		names = append(names, spec.Name)
+	}
+	want := []string{
+		"nats", "placement", "scheduler",
+		"gateway.daprd", "vessel.daprd", "vessel#2.daprd", "vessel#3.daprd",
+		"gateway", "vessel", "vessel#2", "vessel#3",
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("processes = %v, want %v", names, want)
+	}
+}
+
+func TestPlanWithoutBroker(t *testing.T) {
+	result := testPlan(t, Options{}, false)
+	if result.broker != nil || result.url != "" {
+		t.Error("a broker is planned that no component asks for")
+	}
+	for _, spec := range result.sidecar {
+		if _, set := lookup(spec.Env, brokerURL); set {
+			t.Errorf("%s has %s", spec.Name, brokerURL)
+		}
+	}
+}
+
+func TestPlanPorts(t *testing.T) {
+	result := testPlan(t, Options{Replicas: map[string]int{"vessel": 2}}, true)
+	seen := map[int]string{}
+	for _, spec := range result.all() {
+		for name, port := range spec.Ports {
+			if other, taken := seen[port]; taken {
+				t.Errorf("port %d is %s of %s and %s", port, name, spec.Name, other)
+			}
+			seen[port] = name + " of " + spec.Name
+			// What is recorded must be what the process is told.
+			told := slices.ContainsFunc(append(slices.Clone(spec.Args), spec.Env...), func(text string) bool {
+				return strings.Contains(text, strconv.Itoa(port))
+			})
+			if !told {
+				t.Errorf("%s is not told its %s port %d", spec.Name, name, port)
+			}
+		}
+	}
+}
+
+func TestPlanEnvironment(t *testing.T) {
+	result := testPlan(t, Options{
+		Environ: []string{"HOME=/home", "FROM_FILE=environ", "ASKED=environ", "APP_ID=environ"},
+		Env:     []string{"ASKED=all", "vessel:ASKED=vessel", "vessel:EMPTY=", "SEAPORT_PORT=1"},
+	}, true)
+	tests := []struct{ name, key, want string }{
+		{"gateway", "HOME", "/home"},
+		{"gateway", "FROM_FILE", "gateway"},
+		{"gateway", "ASKED", "all"},
+		{"vessel", "ASKED", "vessel"},
+		{"vessel", "EMPTY", ""},
+		{"vessel", "APP_ID", "vessel"},
+		{"gateway", "SEAPORT_PORT", "9999"}, // --port wins over everything
+	}
+	for _, test := range tests {
+		for _, spec := range result.apps {
+			if spec.Name != test.name {
+				continue
+			}
+			if got, set := lookup(spec.Env, test.key); !set || got != test.want {
+				t.Errorf("%s of %s = %q (set: %t), want %q", test.key, test.name, got, set, test.want)
+			}
+		}
+	}
+	for _, app := range result.apps {
+		port, _ := lookup(app.Env, "DAPR_GRPC_PORT")
+		i := slices.IndexFunc(result.sidecar, func(s process.Spec) bool { return s.Name == app.Name+".daprd" })
+		if got := strconv.Itoa(result.sidecar[i].Ports["grpc"]); got != port {
+			t.Errorf("%s looks for its sidecar at %s, which is at %s", app.Name, port, got)
+		}
+	}
+}
+
+func TestSidecarStaysOnLoopback(t *testing.T) {
+	for _, spec := range testPlan(t, Options{}, true).all() {
+		if spec.Kind == process.App {
+			continue
+		}
+		for i, arg := range spec.Args {
+			if strings.HasSuffix(arg, "listen-address") || strings.HasSuffix(arg, "listen-addresses") || arg == "--addr" {
+				if spec.Args[i+1] != loopback {
+					t.Errorf("%s: %s %s", spec.Name, arg, spec.Args[i+1])
+				}
+			}
+		}
+	}
+}
+
+func lookup(env []string, key string) (string, bool) {
+	for _, entry := range env {
+		if value, found := strings.CutPrefix(entry, key+"="); found {
+			return value, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,176 @@
+package resource
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var sound = map[string]string{
+	"common/subscriptions.yaml": `# comments alone are no document
+---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata:
+  name: a
+scopes: [vessel]
+spec:
+  pubsubname: pubsub
+  topic: consignment.booked
+  routes:
+    default: /booked
+  deadLetterTopic: vessel.dead
+---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata:
+  name: b
+spec:
+  pubsubname: pubsub
+  topic: consignment.booked
+  routes:
+    default: /booked
+  deadLetterTopic: inventory.dead
+---
+apiVersion: dapr.io/v2alpha1
+kind: Subscription
+metadata:
+  name: c
+spec:
+  pubsubname: other
+  topic: elsewhere
+  routes:
+    default: /elsewhere
+`,
+	"local/pubsub.yaml": `apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: pubsub
+spec:
+  type: pubsub.jetstream
+  version: v1
+  metadata:
+    - name: natsURL
+      envRef: SEAPORT_NATS_URL
+`,
+	"local/config.yaml": `apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata:
+  name: local
+`,
+	"local/notes.txt": "not YAML",
+}
+
+func TestLoad(t *testing.T) {
+	folder := write(t, sound)
+	set, err := Load(folder, "local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	topics, deadLetters := set.Topics("pubsub")
+	if want := []string{"consignment.booked"}; !slices.Equal(topics, want) {
+		t.Errorf("topics = %v, want %v", topics, want)
+	}
+	if want := []string{"inventory.dead", "vessel.dead"}; !slices.Equal(deadLetters, want) {
+		t.Errorf("dead-letter topics = %v, want %v", deadLetters, want)
+	}
+	if !set.RefersTo("SEAPORT_NATS_URL") || set.RefersTo("OTHER") {
+		t.Error("RefersTo does not tell which environment variables components use")
+	}
+	if want := filepath.Join(folder, "local", "config.yaml"); set.Config != want {
+		t.Errorf("config = %s, want %s", set.Config, want)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	tests := []struct {
+		name           string
+		file, old, new string
+		want           []string
+	}{
+		{"unknown key", "local/pubsub.yaml", "spec:", "spek:", []string{"pubsub.yaml:5: ", `"spek"`}},
+		{"unknown nested key", "local/pubsub.yaml", "envRef:", "envref:", []string{"pubsub.yaml:10: ", `"envRef"`}},
+		{"unknown kind", "local/pubsub.yaml", "kind: Component", "kind: Compnent", []string{"pubsub.yaml:2: ", "Compnent"}},
+		{"no kind", "local/pubsub.yaml", "kind: Component\n", "", []string{"pubsub.yaml:1: ", "no kind"}},
+		{"wrong version", "local/pubsub.yaml", "v1alpha1", "v1", []string{"pubsub.yaml:1: ", "dapr.io/v1alpha1"}},
+		{"no name", "local/pubsub.yaml", "  name: pubsub\n", "  namespace: x\n", []string{"pubsub.yaml:3: ", "metadata.name"}},
+		{"no type", "local/pubsub.yaml", "  type: pubsub.jetstream\n", "", []string{"pubsub.yaml:5: ", "spec.type"}},
+		{"setting without value", "local/pubsub.yaml", "      envRef: SEAPORT_NATS_URL\n", "", []string{"pubsub.yaml:9: ", `"natsURL"`}},
+		{"name twice", "local/config.yaml", "kind: Configuration\nmetadata:\n  name: local", "kind: Component\nmetadata:\n  name: pubsub\nspec:\n  type: x\n  version: v1",
+			[]string{"pubsub.yaml:4: ", "config.yaml"}},
+		{"no topic", "common/subscriptions.yaml", "  topic: consignment.booked\n", "", []string{"subscriptions.yaml:8: ", "spec.topic"}},
+		{"wrong type", "local/pubsub.yaml", "  type: pubsub.jetstream", "  type: [a]", []string{"pubsub.yaml:6: "}},
+		{"not YAML", "local/pubsub.yaml", "spec:", "spec: [", []string{"pubsub.yaml:"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			files := maps.Clone(sound)
+			files[test.file] = strings.Replace(files[test.file], test.old, test.new, 1)
+			if files[test.file] == sound[test.file] {
+				t.Fatal("the test changes nothing")
+			}
+			_, err := Load(write(t, files), "local")
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error is\n%s\nand does not contain %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestLoadUnknownProfile(t *testing.T) {
+	folder := write(t, sound)
+	for _, profile := range []string{"kafka", "", "common", "../local"} {
+		if _, err := Load(folder, profile); err == nil || !strings.Contains(err.Error(), "choose one of local") {
+			t.Errorf("profile %q: error is %v", profile, err)
+		}
+	}
+}
+
+// Every profile of this repository must pass its own check.
+func TestLoadOwn(t *testing.T) {
+	folder := filepath.Join("..", "..", "..", "..", "components")
+	profiles := Profiles(folder)
+	if len(profiles) < 2 {
+		t.Fatalf("profiles = %v", profiles)
+	}
+	for _, profile := range profiles {
+		set, err := Load(folder, profile)
+		if err != nil {
+			t.Errorf("profile %s: %v", profile, err)
+			continue
+		}
+		for _, name := range []string{"pubsub", "statestore"} {
+			if !slices.ContainsFunc(set.Components, func(c Component) bool { return c.Name() == name }) {
+				t.Errorf("profile %s has no component %q", profile, name)
+			}
+		}
+		for _, subscription := range set.Subscriptions {
+			if subscription.Spec.DeadLetterTopic == "" {
+				t.Errorf("subscription %s has no dead-letter topic: what an app cannot take would be lost", subscription.Name())
+			}
+		}
+	}
+}
+
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
