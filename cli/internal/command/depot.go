@@ -30,7 +30,7 @@ depot. Case and spacing of ORIGIN do not matter.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.ParseInt(args[1], 10, 32)
 			if err != nil {
-				return badUsage(cmd, fmt.Errorf("N: must be a whole number of containers, not %q", args[1]))
+				return badUsage(cmd, fmt.Errorf("argument N: must be a whole number of containers, not %q", args[1]))
 			}
 			if requestID == "" {
 				requestID = uuid.NewString()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -49,12 +50,12 @@ func sayNext(w io.Writer, cmd *cobra.Command, next string) error {
 	if next == "" {
 		return nil
 	}
-	again := cmd.CommandPath()
+	again := []string{cmd.CommandPath()}
 	for _, name := range []string{"server", "customer", "page-size"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
-			again += fmt.Sprintf(" --%s %s", name, shellWord(f.Value.String()))
+			again = append(again, "--"+name, shellWord(f.Value.String()))
 		}
 	}
-	_, err := fmt.Fprintf(w, "\nThere are more: %s --page-token %s\n", again, shellWord(next))
+	_, err := fmt.Fprintf(w, "\nThere are more: %s --page-token %s\n", strings.Join(again, " "), shellWord(next))
 	return err
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"seaport.example/cli/internal/runner/process"
 )
 
 // probe is one health check of the start.
@@ -90,20 +88,4 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 	}
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 2000))
 	return fmt.Errorf("%d %s", response.StatusCode, strings.TrimSpace(string(body)))
-}
-
-// listening returns when somebody listens on what a process of the control plane says of its health.
-func healthy(ctx context.Context, spec process.Spec) error {
-	client := &http.Client{Timeout: 2 * time.Second}
-	for {
-		err := ask(ctx, client, "http://"+address(spec.Ports["health"])+"/healthz")
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", spec.Name, err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

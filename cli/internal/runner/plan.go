@@ -70,7 +70,7 @@ func (p *planner) plan() (*plan, error) {
 			if replica > 0 {
 				name = fmt.Sprintf("%s#%d", app.AppID, replica+1)
 			}
-			ports, err := p.ports("app", "http", "grpc", "internal", "metrics")
+			ports, err := p.ports("app", "http", "grpc", "internal", "metrics", "profile")
 			if err != nil {
 				return nil, err
 			}
@@ -230,12 +230,17 @@ func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, br
 	if app.EnableAPILogging {
 		args = append(args, "--enable-api-logging")
 	}
+	own := maps.Clone(ports)
+	delete(own, "app")
+	if app.EnableProfiling {
+		args = append(args, "--enable-profiling", "--profile-port", strconv.Itoa(ports["profile"]))
+	} else {
+		delete(own, "profile")
+	}
 	env := map[string]string{"DAPR_HOST_IP": loopback}
 	if broker != "" {
 		env[brokerURL] = broker
 	}
-	own := maps.Clone(ports)
-	delete(own, "app")
 	return process.Spec{
 		Name: name + ".daprd", App: app.AppID, Kind: process.Sidecar,
 		Path: p.tools["daprd"], Args: args,

@@ -103,8 +103,22 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		options: o, file: r.file, set: r.set, tools: tools, programs: programs,
 		public: r.public, nextPort: r.ports.Next,
 	}
-	r.plan, err = planner.plan()
-	return err
+	if r.plan, err = planner.plan(); err != nil {
+		return err
+	}
+	return r.tellNames()
+}
+
+// tellNames gives sidecars the addresses of each other.
+func (r *run) tellNames() error {
+	path, err := writeNames(r.options.Data, r.plan.sidecar)
+	if err != nil || path == "" {
+		return err
+	}
+	for i := range r.plan.sidecar {
+		r.plan.sidecar[i].Args = append(r.plan.sidecar[i].Args, "--config", path)
+	}
+	return nil
 }
 
 // takeData makes sure that no other run has the data folder.

@@ -22,7 +22,7 @@ type Tool struct {
 }
 
 const (
-	daprEffort  = "5 to 10 minutes and 0.9 GB of downloads the first time"
+	daprEffort  = "5 to 10 minutes and 0.8 GB of downloads the first time"
 	smallEffort = "about half a minute the first time"
 )
 

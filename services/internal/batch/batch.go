@@ -1,6 +1,10 @@
 // Package batch lets many callers that want the same thing at once share one call. While a call
 // is in flight, the requests that arrive meanwhile form the next one; when nothing is in flight
-// a request goes at once, so a lone caller waits for nobody. There is no timer to tune.
+// a request goes at once, so a lone caller waits for nobody.
+//
+// Callers who were answered tend to ask again. So after a call for many, the next one is held back
+// until they are back among those who waited meanwhile, for a fraction of the time the call took at
+// most: else the callers would part into groups that wait for each other. There is nothing to tune.
 package batch
 
 import (
@@ -20,7 +24,7 @@ type Result[A any] struct {
 // Config bounds a [Batcher].
 type Config struct {
 	Max      int           // requests a call carries at most; 0 means 256
-	InFlight int           // calls in flight at most; 0 means 1
+	InFlight int           // calls in flight at most; 0 means 1. Beyond the first only full ones go
 	Timeout  time.Duration // time a call may take; 0 means 10 s
 }
 
@@ -36,6 +40,8 @@ type Batcher[Q, A any] struct {
 	mu       sync.Mutex
 	waiting  []request[Q, A]
 	inFlight int
+	wanted   int           // how many must wait for full to be closed
+	full     chan struct{} // nil while nobody lingers
 }
 
 type request[Q, A any] struct {
@@ -63,7 +69,11 @@ func (b *Batcher[Q, A]) Do(ctx context.Context, ask Q) (A, error) {
 	r := request[Q, A]{ask: ask, answer: make(chan Result[A], 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, r)
-	if b.inFlight < b.cfg.InFlight {
+	if b.full != nil && len(b.waiting) >= b.wanted {
+		close(b.full)
+		b.full = nil
+	}
+	if b.inFlight == 0 || b.inFlight < b.cfg.InFlight && len(b.waiting) >= b.cfg.Max {
 		b.inFlight++
 		go b.run()
 	}
@@ -81,23 +91,69 @@ func (b *Batcher[Q, A]) Do(ctx context.Context, ask Q) (A, error) {
 // run makes calls until nothing is waiting.
 func (b *Batcher[Q, A]) run() {
 	for {
-		// Let those who are about to ask do so first: it costs a lone caller a microsecond and
-		// spares a burst the batch of one at its head.
-		runtime.Gosched()
-
-		b.mu.Lock()
-		n := min(len(b.waiting), b.cfg.Max)
-		if n == 0 {
-			b.inFlight--
-			b.mu.Unlock()
-			return
+		taken := b.take()
+		if len(taken) == 0 {
+			if b.rest() {
+				return
+			}
+			continue
 		}
-		taken := b.waiting[:n:n]
-		b.waiting = b.waiting[n:]
-		b.mu.Unlock()
-
+		began := time.Now()
 		b.answer(taken)
+		if len(taken) > 1 {
+			b.linger(len(taken), time.Since(began)/lingerFraction)
+		}
 	}
+}
+
+// lingerFraction is which part of a call's time the next one is held back at most.
+const lingerFraction = 8
+
+// take takes the next requests, as many as a call carries.
+func (b *Batcher[Q, A]) take() []request[Q, A] {
+	// Let those who are about to ask do so first: it costs a lone caller a microsecond.
+	runtime.Gosched()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(b.waiting), b.cfg.Max)
+	taken := b.waiting[:n:n]
+	b.waiting = b.waiting[n:]
+	return taken
+}
+
+// rest ends a run, unless somebody is waiting.
+func (b *Batcher[Q, A]) rest() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) > 0 {
+		return false
+	}
+	b.inFlight--
+	return true
+}
+
+// linger waits until n more requests are waiting, or a full call's, for a while at most.
+func (b *Batcher[Q, A]) linger(n int, atMost time.Duration) {
+	b.mu.Lock()
+	full := make(chan struct{})
+	b.wanted, b.full = min(len(b.waiting)+n, b.cfg.Max), full
+	if len(b.waiting) >= b.wanted {
+		close(full)
+		b.full = nil
+	}
+	b.mu.Unlock()
+
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-full:
+	case <-timer.C:
+	}
+	b.mu.Lock()
+	if b.full == full {
+		b.full = nil
+	}
+	b.mu.Unlock()
 }
 
 func (b *Batcher[Q, A]) answer(taken []request[Q, A]) {

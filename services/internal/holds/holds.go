@@ -199,7 +199,7 @@ func (k *Keeper[T, P]) Sweep(ctx context.Context, ids []string) error {
 func (k *Keeper[T, P]) needsSweep(p P) bool {
 	now := k.now()
 	for _, entry := range p.Ledger().Entries {
-		if entry.Phase != ledger.Held || entry.Expires.Before(now) {
+		if entry.Phase != ledger.Held || entry.Expired(now) {
 			return true
 		}
 	}

@@ -57,9 +57,12 @@ const (
 // Entry is a promise in flight.
 type Entry struct {
 	Amount
-	Phase   Phase     `json:"phase"`
-	Expires time.Time `json:"expires,omitzero"` // for a held one
+	Phase   Phase `json:"phase"`
+	Expires int64 `json:"expires,omitempty"` // for a held one; Unix time in milliseconds
 }
+
+// Expired says that a hold is over, unless it is confirmed before somebody says so.
+func (e Entry) Expired(now time.Time) bool { return e.Phase == Held && e.Expires < now.UnixMilli() }
 
 // Ledger is what is promised of one thing. The zero value has promised nothing.
 type Ledger struct {
@@ -145,7 +148,7 @@ func (l *Ledger) Hold(id string, amount, limit Amount, expires time.Time) error 
 	case there: // another attempt at the same booking, perhaps with other content
 		l.drop(id)
 	}
-	if err := l.take(id, amount, limit, Entry{Amount: amount, Phase: Held, Expires: expires}); err != nil {
+	if err := l.take(id, amount, limit, Entry{Amount: amount, Phase: Held, Expires: expires.UnixMilli()}); err != nil {
 		if there {
 			l.put(id, entry)
 			l.Used = l.Used.plus(entry.Amount)
@@ -167,7 +170,7 @@ func (l *Ledger) Confirm(id string, amount, limit Amount, fact Fact) error {
 		}
 		return nil
 	case there && entry.Phase == Held:
-		entry.Phase, entry.Expires = Confirmed, time.Time{}
+		entry.Phase, entry.Expires = Confirmed, 0
 		l.put(id, entry)
 		return nil
 	case there:
@@ -205,7 +208,7 @@ func (l *Ledger) Abandon(id string) {
 // Expire gives back the holds that expired before now.
 func (l *Ledger) Expire(now time.Time) {
 	for id, e := range l.Entries {
-		if e.Phase == Held && e.Expires.Before(now) {
+		if e.Expired(now) {
 			l.drop(id)
 		}
 	}

@@ -31,6 +31,7 @@ type Shared struct {
 	ReadBufferSize         string            `yaml:"readBufferSize"`
 	LogLevel               string            `yaml:"logLevel"`
 	EnableAPILogging       bool              `yaml:"enableApiLogging"`
+	EnableProfiling        bool              `yaml:"enableProfiling"`
 	Env                    map[string]string `yaml:"env"`
 	// For the Dapr CLI only: the runner keeps every log.
 	DaprdLogDestination string `yaml:"daprdLogDestination"`
@@ -48,6 +49,7 @@ type App struct {
 	DaprGRPCPort         int      `yaml:"daprGRPCPort"`
 	DaprInternalGRPCPort int      `yaml:"daprInternalGRPCPort"`
 	MetricsPort          int      `yaml:"metricsPort"`
+	ProfilePort          int      `yaml:"profilePort"`
 }
 
 // File is the whole of dapr.yaml, common merged into the apps and their paths made absolute.
@@ -138,6 +140,7 @@ func check(doc *document.Document, file *File) error {
 		for _, named := range []number{
 			{"appPort", app.AppPort}, {"daprHTTPPort", app.DaprHTTPPort}, {"daprGRPCPort", app.DaprGRPCPort},
 			{"daprInternalGRPCPort", app.DaprInternalGRPCPort}, {"metricsPort", app.MetricsPort},
+			{"profilePort", app.ProfilePort},
 		} {
 			key, port := named.key, named.value
 			owner, taken := ports[port]
@@ -202,6 +205,7 @@ func (a *App) merge(common Shared) {
 	orInt(&a.AppMaxConcurrency, common.AppMaxConcurrency)
 	a.EnableAppHealthCheck = a.EnableAppHealthCheck || common.EnableAppHealthCheck
 	a.EnableAPILogging = a.EnableAPILogging || common.EnableAPILogging
+	a.EnableProfiling = a.EnableProfiling || common.EnableProfiling
 	env := maps.Clone(common.Env)
 	if env == nil {
 		env = map[string]string{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -12,29 +13,45 @@ import (
 	"seaport.example/services/internal/failure"
 )
 
-// Vessels holds room on vessels.
+// Vessels holds room on vessels: one error a booking, in their order.
 type Vessels interface {
-	// Hold holds room for a consignment on its wished vessel, or on the best fit for "".
-	Hold(ctx context.Context, c *Consignment, wished string) (vessel string, expires time.Time, err error)
-	// Release gives it back: for good when the consignment was cancelled.
-	Release(ctx context.Context, c *Consignment, cancelled bool) error
+	// Hold holds room for bookings on their wished vessels, or on the best fit, and tells them
+	// their vessel and when the hold expires.
+	Hold(ctx context.Context, bookings []*Booking) []error
+	// Release gives it back: for good when the consignments were cancelled.
+	Release(ctx context.Context, consignments []*Consignment, cancelled bool) error
 }
 
-// Depots holds containers in depots. A refusal's fields are "pickups[i].…".
+// Depots holds containers in depots: one error a booking, in their order. A refusal's fields are
+// "pickups[i].…".
 type Depots interface {
-	Hold(ctx context.Context, c *Consignment) (expires time.Time, err error)
-	Release(ctx context.Context, c *Consignment, cancelled bool) error
+	Hold(ctx context.Context, bookings []*Booking) []error
+	Release(ctx context.Context, consignments []*Consignment, cancelled bool) error
+}
+
+// Booking is a consignment on its way to be stored.
+type Booking struct {
+	Consignment
+
+	Wished  string    // a vessel's id; empty: the best fit
+	Expires time.Time // the first of its holds
+}
+
+// Claim is the answer to who may book an id.
+type Claim struct {
+	Booked *Consignment // what is booked under the id already
+	Mine   bool         // this process may book it, and nobody else; else somebody is at it
 }
 
 // Store keeps consignments.
 type Store interface {
-	// Claim makes this process the only one to book id for a while, and returns the booking when
-	// there is one already. It waits while another process has the claim.
-	Claim(ctx context.Context, id string) (booked Consignment, err error)
-	// Unclaim ends a claim whose booking came to a certain end.
-	Unclaim(ctx context.Context, id string, booked bool)
-	// Commit stores a new consignment, announces and lists it.
-	Commit(ctx context.Context, c *Consignment) error
+	// Claim makes this process the only one to book each id, for a while, or tells what is booked.
+	Claim(ctx context.Context, ids []string) ([]Claim, error)
+	// Unclaim ends the claims of bookings that came to a certain end.
+	Unclaim(ctx context.Context, booked, refused []string)
+	// Commit stores new consignments, announces and lists them: all, or none. After an error it
+	// is not certain that it is none.
+	Commit(ctx context.Context, consignments []*Consignment) error
 	// Cancel stores and announces that a consignment is cancelled.
 	Cancel(ctx context.Context, c *Consignment, reason string) error
 	Get(ctx context.Context, id string) (Consignment, error)
@@ -61,11 +78,14 @@ type Bookings struct {
 	running map[string]*attempt // by consignment id: bookings that have a request id
 }
 
-// attempt is a booking in progress that others with the same request id wait for.
+// attempt is a booking in progress. Others with the same request id wait for what comes of it.
 type attempt struct {
-	done   chan struct{}
-	booked Consignment
-	err    error
+	Booking
+
+	done chan struct{} // closed when the rest is final
+	err  error
+	// certain: nothing is stored, nor will be, when err is not nil.
+	certain bool
 }
 
 // NewBookings returns the use-cases of a consignment.
@@ -73,107 +93,244 @@ func NewBookings(cfg Config) *Bookings {
 	return &Bookings{Config: cfg, running: make(map[string]*attempt)}
 }
 
-// margin is how long before a hold expires a booking must be on its way to the store.
-const margin = 6 * time.Second
+const (
+	// margin is how long before a hold expires a booking must be on its way to the store.
+	margin = 6 * time.Second
+	// claimedFor bounds a booking until its commit begins. It is well below the life of a claim, so
+	// that nobody else can begin the same booking before this one is over.
+	claimedFor = 6 * time.Second
+	// patience is how long to wait for another process that is at the same booking.
+	patience = 3 * time.Second
+)
 
-// claimedFor bounds a booking until its commit begins. It is well below the life of a claim, so
-// that nobody else can begin the same booking before this one is over.
-const claimedFor = 6 * time.Second
-
-// Create books an order. An order with a request id books once however often it comes, and all
-// get the same answer. Errors: INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION; ALREADY_EXISTS
-// for a request id of another order; UNAVAILABLE is worth a retry.
-func (b *Bookings) Create(ctx context.Context, order Order) (Consignment, error) {
-	order.complete()
-	if err := order.Check(); err != nil {
-		return Consignment{}, err
-	}
-	if order.RequestID == "" {
-		booked, _, err := b.book(ctx, order, b.NewID())
-		return booked, err
-	}
-	booked, err := b.once(ctx, order.derivedID(), func(id string) (Consignment, error) {
-		ctx, cancel := context.WithTimeout(ctx, claimedFor)
-		defer cancel()
-		booked, err := b.Store.Claim(ctx, id)
-		if err != nil || booked.Exists() {
-			return booked, err
-		}
-		booked, certain, err := b.book(ctx, order, id)
-		if certain {
-			b.Store.Unclaim(context.WithoutCancel(ctx), id, err == nil)
-		}
-		return booked, err
-	})
-	if err == nil && booked.Fingerprint != order.fingerprint() {
-		return Consignment{}, failure.Exists("request_id", "was used for another booking, %s; choose a new one", booked.ID)
-	}
-	return booked, err
+// Result is what came of an order.
+type Result struct {
+	Consignment Consignment
+	Err         error
 }
 
-// once has one caller book while the others with the same id wait for what comes of it.
-func (b *Bookings) once(ctx context.Context, id string, book func(id string) (Consignment, error)) (Consignment, error) {
-	for {
-		b.mu.Lock()
-		other, busy := b.running[id]
-		if !busy {
-			mine := &attempt{done: make(chan struct{})}
-			b.running[id] = mine
-			b.mu.Unlock()
-			mine.booked, mine.err = book(id)
-			b.mu.Lock()
-			delete(b.running, id)
-			b.mu.Unlock()
-			close(mine.done)
-			return mine.booked, mine.err
+// Create books orders side by side: each step is one call for all of them. An order with a
+// request id books once however often it comes, and all get the same answer. Errors, one an order:
+// INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION; ALREADY_EXISTS for a request id of another
+// order; UNAVAILABLE is worth a retry.
+func (b *Bookings) Create(ctx context.Context, orders []Order) []Result {
+	results := make([]Result, len(orders))
+	waits := make([]*attempt, len(orders))
+	var mine []*attempt
+	for i := range orders {
+		orders[i].complete()
+		if results[i].Err = orders[i].Check(); results[i].Err != nil {
+			continue
 		}
-		b.mu.Unlock()
+		a, first := b.begin(&orders[i])
+		if waits[i] = a; first {
+			mine = append(mine, a)
+		}
+	}
+	b.bookAll(ctx, mine)
+	for i, a := range waits {
+		if a == nil {
+			continue
+		}
 		select {
-		case <-other.done:
+		case <-a.done:
+			results[i] = a.answer(&orders[i])
 		case <-ctx.Done():
-			return Consignment{}, ctx.Err()
+			results[i].Err = ctx.Err()
 		}
-		if errors.Is(other.err, context.Canceled) || errors.Is(other.err, context.DeadlineExceeded) {
-			continue // that caller gave up; this one has not
+	}
+	return results
+}
+
+// begin returns the attempt an order is part of, and whether the order began it.
+func (b *Bookings) begin(o *Order) (a *attempt, first bool) {
+	now := b.Now().UTC()
+	if o.RequestID == "" {
+		return &attempt{Booking: o.booking(b.NewID(), now), done: make(chan struct{})}, true
+	}
+	id := o.derivedID()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a, there := b.running[id]; there {
+		return a, false
+	}
+	a = &attempt{Booking: o.booking(id, now), done: make(chan struct{})}
+	b.running[id] = a
+	return a, true
+}
+
+// answer is what an order gets of its attempt.
+func (a *attempt) answer(o *Order) Result {
+	if a.err != nil {
+		return Result{Err: a.err}
+	}
+	if o.RequestID != "" && a.Fingerprint != o.fingerprint() {
+		return Result{Err: failure.Exists("request_id", "was used for another booking, %s; choose a new one", a.ID)}
+	}
+	return Result{Consignment: a.Consignment}
+}
+
+// bookAll brings attempts to their end.
+func (b *Bookings) bookAll(ctx context.Context, attempts []*attempt) {
+	var free, claimed []*attempt
+	for _, a := range attempts {
+		if a.Fingerprint == "" {
+			free = append(free, a)
+		} else {
+			claimed = append(claimed, a)
 		}
-		return other.booked, other.err
+	}
+	before, cancel := context.WithTimeout(ctx, claimedFor)
+	defer cancel()
+	mine := b.claim(before, claimed)
+	b.book(before, append(free, mine...))
+
+	var booked, refused []string
+	for _, a := range mine {
+		switch {
+		case a.err == nil:
+			booked = append(booked, a.ID)
+		case a.certain:
+			refused = append(refused, a.ID)
+		}
+	}
+	if len(mine) > 0 {
+		b.Store.Unclaim(context.WithoutCancel(ctx), booked, refused)
+	}
+	b.mu.Lock()
+	for _, a := range claimed {
+		delete(b.running, a.ID)
+	}
+	b.mu.Unlock()
+	for _, a := range attempts {
+		close(a.done)
 	}
 }
 
-// book holds room and containers and stores the consignment. Whatever happens in between, what
-// is held and not booked is given back, or expires by itself. An error is certain when nothing is
-// stored and nothing will be.
-func (b *Bookings) book(ctx context.Context, order Order, id string) (booked Consignment, certain bool, err error) {
-	c := order.consignment(id, b.Now().UTC())
-	vessel, expires, err := b.Vessels.Hold(ctx, &c, order.Wished)
-	if err != nil {
-		return Consignment{}, true, err
+// claim returns the attempts that this process may book. The others end here: booked already, or
+// given up because another process is at them for long.
+func (b *Bookings) claim(ctx context.Context, attempts []*attempt) (mine []*attempt) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for wait := 10 * time.Millisecond; len(attempts) > 0; wait = min(2*wait, 250*time.Millisecond) {
+		claims, err := b.Store.Claim(ctx, ids(attempts))
+		if err != nil {
+			refuse(attempts, failure.Unavailable(err, "the booking could not begin now; try again"))
+			return mine
+		}
+		var busy []*attempt
+		for i, a := range attempts {
+			switch {
+			case claims[i].Booked != nil:
+				a.Consignment = *claims[i].Booked
+			case claims[i].Mine:
+				mine = append(mine, a)
+			default:
+				busy = append(busy, a)
+			}
+		}
+		if attempts = busy; len(busy) == 0 {
+			return mine
+		}
+		select {
+		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // parts rivals, guards nothing
+		case <-ctx.Done():
+			refuse(busy, failure.Unavailable(nil, "an earlier attempt with this request_id is not finished; try again"))
+			return mine
+		}
 	}
-	c.Vessel = vessel
-	until, err := b.Depots.Hold(ctx, &c)
-	if err != nil {
-		b.giveBack(ctx, "room", func(ctx context.Context) error { return b.Vessels.Release(ctx, &c, false) })
-		return Consignment{}, true, inOrder(err, &c)
+	return mine
+}
+
+// book holds room and containers and stores the consignments. Whatever happens in between, what
+// is held and not booked is given back, or expires by itself.
+func (b *Bookings) book(ctx context.Context, open []*attempt) {
+	open = pass(open, b.Vessels.Hold(ctx, bookings(open)))
+
+	held := open
+	open = pass(held, b.Depots.Hold(ctx, bookings(held)))
+	var back []*Consignment
+	for _, a := range held {
+		if a.err != nil {
+			a.err = inOrder(a.err, &a.Consignment)
+			back = append(back, &a.Consignment)
+		}
 	}
-	if until.Before(expires) {
-		expires = until
+	b.giveBack(ctx, "room", back, b.Vessels.Release, false)
+
+	late := make([]error, len(open))
+	for i, a := range open {
+		if a.Expires.Sub(b.Now()) < margin {
+			late[i] = failure.Unavailable(nil, "booking took so long that its holds are about to expire; try again")
+		}
 	}
-	if expires.Sub(b.Now()) < margin {
-		return Consignment{}, true, failure.Unavailable(nil, "booking took so long that its holds are about to expire; try again")
+	open = pass(open, late)
+	if len(open) == 0 {
+		return
 	}
-	if err := b.Store.Commit(ctx, &c); err != nil {
+	if err := ctx.Err(); err != nil { // too late to begin what others may begin soon
+		refuse(open, err)
+		return
+	}
+	if err := b.Store.Commit(ctx, consignments(open)); err != nil {
 		// It may be stored all the same, so what is held is left to be confirmed or to expire.
-		return Consignment{}, false, err
+		for _, a := range open {
+			a.err = err
+		}
 	}
-	return c, true, nil
 }
 
-// giveBack releases at once what else would expire later.
-func (b *Bookings) giveBack(ctx context.Context, what string, release func(context.Context) error) {
+// pass returns the attempts that have no error and ends the others.
+func pass(attempts []*attempt, errs []error) (passed []*attempt) {
+	for i, a := range attempts {
+		if errs[i] == nil {
+			passed = append(passed, a)
+			continue
+		}
+		a.err, a.certain = errs[i], true
+	}
+	return passed
+}
+
+func refuse(attempts []*attempt, err error) {
+	for _, a := range attempts {
+		a.err, a.certain = err, true
+	}
+}
+
+func ids(attempts []*attempt) []string {
+	out := make([]string, len(attempts))
+	for i, a := range attempts {
+		out[i] = a.ID
+	}
+	return out
+}
+
+func bookings(attempts []*attempt) []*Booking {
+	out := make([]*Booking, len(attempts))
+	for i, a := range attempts {
+		out[i] = &a.Booking
+	}
+	return out
+}
+
+func consignments(attempts []*attempt) []*Consignment {
+	out := make([]*Consignment, len(attempts))
+	for i, a := range attempts {
+		out[i] = &a.Consignment
+	}
+	return out
+}
+
+// giveBack releases at once what else would expire, or be given back by an event, later.
+func (b *Bookings) giveBack(ctx context.Context, what string, held []*Consignment, release func(context.Context, []*Consignment, bool) error, cancelled bool) {
+	if len(held) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := release(ctx); err != nil {
-		b.Log.Info("a hold is left to expire", "what", what, "error", err)
+	if err := release(ctx, held, cancelled); err != nil {
+		b.Log.Info("not given back at once", "what", what, "consignments", len(held), "error", err)
 	}
 }
 
@@ -250,13 +407,10 @@ func (b *Bookings) Cancel(ctx context.Context, id, reason string) (Consignment, 
 		return Consignment{}, err
 	}
 	// The event gives everything back for certain; this gives it back before the answer.
+	held := []*Consignment{&c}
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		b.giveBack(ctx, "room", func(ctx context.Context) error { return b.Vessels.Release(ctx, &c, true) })
-	})
-	wg.Go(func() {
-		b.giveBack(ctx, "containers", func(ctx context.Context) error { return b.Depots.Release(ctx, &c, true) })
-	})
+	wg.Go(func() { b.giveBack(ctx, "room", held, b.Vessels.Release, true) })
+	wg.Go(func() { b.giveBack(ctx, "containers", held, b.Depots.Release, true) })
 	wg.Wait()
 	return b.Get(ctx, id)
 }

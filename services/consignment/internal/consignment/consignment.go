@@ -197,8 +197,8 @@ func checkOrigin(field, origin string) *failure.Error {
 	return nil
 }
 
-// consignment returns the booking of an order, but for its vessel.
-func (o *Order) consignment(id string, now time.Time) Consignment {
+// booking returns what is to be booked for an order.
+func (o *Order) booking(id string, now time.Time) Booking {
 	c := Consignment{
 		ID: id, Customer: o.Customer, Description: o.Description, Weight: o.Weight, Status: Booked,
 		Containers: make([]Container, len(o.Containers)), CreateTime: now, UpdateTime: now,
@@ -212,7 +212,7 @@ func (o *Order) consignment(id string, now time.Time) Consignment {
 	if o.RequestID != "" {
 		c.Fingerprint = o.fingerprint()
 	}
-	return c
+	return Booking{Consignment: c, Wished: o.Wished}
 }
 
 // derivedID returns the id of the booking that a customer's request id stands for: a UUID of

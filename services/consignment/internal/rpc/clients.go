@@ -2,115 +2,118 @@ package rpc
 
 import (
 	"context"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	failurev1 "seaport.example/proto/seaport/failure/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 	"seaport.example/services/consignment/internal/consignment"
-	"seaport.example/services/internal/batch"
 	"seaport.example/services/internal/failure"
 )
 
-// holds bounds the calls to vessel and inventory: a booking's holds and its commit must all be
-// through before another replica may try the same booking.
-var holds = batch.Config{Max: 256, InFlight: 1, Timeout: 4 * time.Second}
-
-// Vessels holds room through the vessel service, many bookings' in one call.
+// Vessels holds room through the vessel service.
 type Vessels struct {
-	hold    *batch.Batcher[*vesselv1.CapacityHold, *vesselv1.HeldCapacity]
-	release *batch.Batcher[*vesselv1.CapacityRelease, struct{}]
+	client vesselv1.VesselServiceClient
 }
 
-var _ consignment.Vessels = (*Vessels)(nil)
+var _ consignment.Vessels = Vessels{}
 
 // NewVessels returns the vessel service at the other end of conn.
-func NewVessels(conn grpc.ClientConnInterface) *Vessels {
-	client := vesselv1.NewVesselServiceClient(conn)
-	return &Vessels{
-		hold: batch.New(holds, func(ctx context.Context, holds []*vesselv1.CapacityHold) []batch.Result[*vesselv1.HeldCapacity] {
-			resp, err := client.HoldCapacity(ctx, &vesselv1.HoldCapacityRequest{Holds: holds})
-			if err != nil {
-				return batch.Fail[*vesselv1.HeldCapacity](len(holds), away("vessel", err))
-			}
-			results := make([]batch.Result[*vesselv1.HeldCapacity], len(resp.GetResults()))
-			for i, r := range resp.GetResults() {
-				results[i] = batch.Result[*vesselv1.HeldCapacity]{Answer: r.GetHeld(), Err: failure.FromProto(r.GetFailure())}
-			}
-			return results
-		}),
-		release: batch.New(holds, func(ctx context.Context, releases []*vesselv1.CapacityRelease) []batch.Result[struct{}] {
-			_, err := client.ReleaseCapacity(ctx, &vesselv1.ReleaseCapacityRequest{Releases: releases})
-			return batch.Fail[struct{}](len(releases), away("vessel", err))
-		}),
+func NewVessels(conn grpc.ClientConnInterface) Vessels {
+	return Vessels{client: vesselv1.NewVesselServiceClient(conn)}
+}
+
+// Hold holds room for bookings, in one call.
+func (v Vessels) Hold(ctx context.Context, bookings []*consignment.Booking) []error {
+	if len(bookings) == 0 {
+		return nil
 	}
-}
-
-// Hold holds room on the wished vessel, or on the best fit for "".
-func (v *Vessels) Hold(ctx context.Context, c *consignment.Consignment, wished string) (vessel string, expires time.Time, err error) {
-	held, err := v.hold.Do(ctx, &vesselv1.CapacityHold{
-		ConsignmentId: c.ID, Containers: int32(len(c.Containers)), Weight: c.Weight, VesselId: wished, //nolint:gosec // bounded by an order's containers
+	req := &vesselv1.HoldCapacityRequest{Holds: make([]*vesselv1.CapacityHold, len(bookings))}
+	for i, b := range bookings {
+		req.Holds[i] = &vesselv1.CapacityHold{
+			ConsignmentId: b.ID, Containers: int32(len(b.Containers)), Weight: b.Weight, VesselId: b.Wished, //nolint:gosec // bounded by an order's containers
+		}
+	}
+	resp, err := v.client.HoldCapacity(ctx, req)
+	return each("vessel", bookings, resp.GetResults(), err, func(b *consignment.Booking, r *vesselv1.HoldCapacityResult) {
+		b.Vessel, b.Expires = r.GetHeld().GetVesselId(), r.GetHeld().GetExpireTime().AsTime()
 	})
-	return held.GetVesselId(), held.GetExpireTime().AsTime(), err
 }
 
-// Release gives room back.
-func (v *Vessels) Release(ctx context.Context, c *consignment.Consignment, cancelled bool) error {
-	_, err := v.release.Do(ctx, &vesselv1.CapacityRelease{ConsignmentId: c.ID, VesselId: c.Vessel, Cancelled: cancelled})
-	return err
+// Release gives room back, in one call.
+func (v Vessels) Release(ctx context.Context, consignments []*consignment.Consignment, cancelled bool) error {
+	req := &vesselv1.ReleaseCapacityRequest{}
+	for _, c := range consignments {
+		req.Releases = append(req.Releases, &vesselv1.CapacityRelease{ConsignmentId: c.ID, VesselId: c.Vessel, Cancelled: cancelled})
+	}
+	_, err := v.client.ReleaseCapacity(ctx, req)
+	return away("vessel", err)
 }
 
-// Depots holds containers through the inventory service, many bookings' in one call.
+// Depots holds containers through the inventory service.
 type Depots struct {
-	hold    *batch.Batcher[*inventoryv1.ContainerHold, *inventoryv1.HeldContainers]
-	release *batch.Batcher[*inventoryv1.ContainerRelease, struct{}]
+	client inventoryv1.InventoryServiceClient
 }
 
-var _ consignment.Depots = (*Depots)(nil)
+var _ consignment.Depots = Depots{}
 
 // NewDepots returns the inventory service at the other end of conn.
-func NewDepots(conn grpc.ClientConnInterface) *Depots {
-	client := inventoryv1.NewInventoryServiceClient(conn)
-	return &Depots{
-		hold: batch.New(holds, func(ctx context.Context, holds []*inventoryv1.ContainerHold) []batch.Result[*inventoryv1.HeldContainers] {
-			resp, err := client.HoldContainers(ctx, &inventoryv1.HoldContainersRequest{Holds: holds})
-			if err != nil {
-				return batch.Fail[*inventoryv1.HeldContainers](len(holds), away("inventory", err))
-			}
-			results := make([]batch.Result[*inventoryv1.HeldContainers], len(resp.GetResults()))
-			for i, r := range resp.GetResults() {
-				results[i] = batch.Result[*inventoryv1.HeldContainers]{Answer: r.GetHeld(), Err: failure.FromProto(r.GetFailure())}
-			}
-			return results
-		}),
-		release: batch.New(holds, func(ctx context.Context, releases []*inventoryv1.ContainerRelease) []batch.Result[struct{}] {
-			_, err := client.ReleaseContainers(ctx, &inventoryv1.ReleaseContainersRequest{Releases: releases})
-			return batch.Fail[struct{}](len(releases), away("inventory", err))
-		}),
-	}
+func NewDepots(conn grpc.ClientConnInterface) Depots {
+	return Depots{client: inventoryv1.NewInventoryServiceClient(conn)}
 }
 
-// Hold holds the consignment's containers at their origins.
-func (d *Depots) Hold(ctx context.Context, c *consignment.Consignment) (expires time.Time, err error) {
-	want := &inventoryv1.ContainerHold{ConsignmentId: c.ID}
-	for _, p := range c.Pickups() {
-		want.Pickups = append(want.Pickups, &inventoryv1.Pickup{Origin: p.Origin, Containers: int32(p.Containers)}) //nolint:gosec // bounded by an order's containers
+// Hold holds the bookings' containers at their origins, in one call.
+func (d Depots) Hold(ctx context.Context, bookings []*consignment.Booking) []error {
+	if len(bookings) == 0 {
+		return nil
 	}
-	held, err := d.hold.Do(ctx, want)
-	return held.GetExpireTime().AsTime(), err
+	req := &inventoryv1.HoldContainersRequest{Holds: make([]*inventoryv1.ContainerHold, len(bookings))}
+	for i, b := range bookings {
+		hold := &inventoryv1.ContainerHold{ConsignmentId: b.ID}
+		for _, p := range b.Pickups() {
+			hold.Pickups = append(hold.Pickups, &inventoryv1.Pickup{Origin: p.Origin, Containers: int32(p.Containers)}) //nolint:gosec // bounded by an order's containers
+		}
+		req.Holds[i] = hold
+	}
+	resp, err := d.client.HoldContainers(ctx, req)
+	return each("inventory", bookings, resp.GetResults(), err, func(b *consignment.Booking, r *inventoryv1.HoldContainersResult) {
+		if until := r.GetHeld().GetExpireTime().AsTime(); until.Before(b.Expires) {
+			b.Expires = until
+		}
+	})
 }
 
-// Release gives containers back.
-func (d *Depots) Release(ctx context.Context, c *consignment.Consignment, cancelled bool) error {
-	give := &inventoryv1.ContainerRelease{ConsignmentId: c.ID, Cancelled: cancelled}
-	for _, p := range c.Pickups() {
-		give.Origins = append(give.Origins, p.Origin)
+// Release gives containers back, in one call.
+func (d Depots) Release(ctx context.Context, consignments []*consignment.Consignment, cancelled bool) error {
+	req := &inventoryv1.ReleaseContainersRequest{}
+	for _, c := range consignments {
+		release := &inventoryv1.ContainerRelease{ConsignmentId: c.ID, Cancelled: cancelled}
+		for _, p := range c.Pickups() {
+			release.Origins = append(release.Origins, p.Origin)
+		}
+		req.Releases = append(req.Releases, release)
 	}
-	_, err := d.release.Do(ctx, give)
-	return err
+	_, err := d.client.ReleaseContainers(ctx, req)
+	return away("inventory", err)
+}
+
+// each hands the results of a batch to their bookings and returns one error a booking.
+func each[R interface{ GetFailure() *failurev1.Failure }](service string, bookings []*consignment.Booking, results []R, err error, take func(*consignment.Booking, R)) []error {
+	errs := make([]error, len(bookings))
+	if err == nil && len(results) != len(bookings) {
+		err = status.Errorf(codes.Unavailable, "%d results for %d holds", len(results), len(bookings))
+	}
+	for i, b := range bookings {
+		if err != nil {
+			errs[i] = away(service, err)
+		} else if errs[i] = failure.FromProto(results[i].GetFailure()); errs[i] == nil {
+			take(b, results[i])
+		}
+	}
+	return errs
 }
 
 // away says that another service could not be asked. Only what it refused by itself passes.

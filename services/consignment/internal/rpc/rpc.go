@@ -3,13 +3,14 @@ package rpc
 
 import (
 	"context"
-	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	"seaport.example/services/consignment/internal/consignment"
+	"seaport.example/services/internal/batch"
 	"seaport.example/services/internal/failure"
 )
 
@@ -21,42 +22,50 @@ type Server struct {
 	consignmentv1.UnimplementedShippingServiceServer
 
 	bookings *consignment.Bookings
+	create   *batch.Batcher[*consignmentv1.CreateConsignmentRequest, *consignmentv1.CreateConsignmentResponse]
 }
 
 // Register puts the service on a server.
 func Register(server grpc.ServiceRegistrar, bookings *consignment.Bookings) {
-	consignmentv1.RegisterShippingServiceServer(server, &Server{bookings: bookings})
+	s := &Server{bookings: bookings}
+	s.create = batch.New(batch.Config{Max: 128, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
+	consignmentv1.RegisterShippingServiceServer(server, s)
 }
 
 // CreateConsignment implements the contract.
 func (s *Server) CreateConsignment(ctx context.Context, req *consignmentv1.CreateConsignmentRequest) (*consignmentv1.CreateConsignmentResponse, error) {
-	c, err := s.bookings.Create(ctx, orderOf(req))
-	if err != nil {
-		return nil, err
-	}
-	return &consignmentv1.CreateConsignmentResponse{Created: true, Consignment: toProto(&c)}, nil
+	return s.create.Do(ctx, req)
 }
 
-// BatchCreateConsignments implements the contract. The bookings run side by side; what they have
-// in common on their way is batched below.
+// BatchCreateConsignments implements the contract.
 func (s *Server) BatchCreateConsignments(ctx context.Context, req *consignmentv1.BatchCreateConsignmentsRequest) (*consignmentv1.BatchCreateConsignmentsResponse, error) {
 	if len(req.GetRequests()) > maxBatch {
 		return nil, failure.Invalid("requests", "at most %d in one call", maxBatch)
 	}
 	resp := &consignmentv1.BatchCreateConsignmentsResponse{Results: make([]*consignmentv1.CreateConsignmentResult, len(req.GetRequests()))}
-	var wg sync.WaitGroup
-	for i, item := range req.GetRequests() {
-		wg.Go(func() {
-			created, err := s.CreateConsignment(ctx, item)
-			if err != nil {
-				resp.Results[i] = &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Failure{Failure: failure.ToProto(err)}}
-				return
-			}
-			resp.Results[i] = &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Response{Response: created}}
-		})
+	for i, r := range s.createMany(ctx, req.GetRequests()) {
+		if r.Err != nil {
+			resp.Results[i] = &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Failure{Failure: failure.ToProto(r.Err)}}
+			continue
+		}
+		resp.Results[i] = &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Response{Response: r.Answer}}
 	}
-	wg.Wait()
 	return resp, nil
+}
+
+func (s *Server) createMany(ctx context.Context, requests []*consignmentv1.CreateConsignmentRequest) []batch.Result[*consignmentv1.CreateConsignmentResponse] {
+	orders := make([]consignment.Order, len(requests))
+	for i, req := range requests {
+		orders[i] = orderOf(req)
+	}
+	results := make([]batch.Result[*consignmentv1.CreateConsignmentResponse], len(requests))
+	for i, r := range s.bookings.Create(ctx, orders) {
+		results[i].Err = r.Err
+		if r.Err == nil {
+			results[i].Answer = &consignmentv1.CreateConsignmentResponse{Created: true, Consignment: toProto(&r.Consignment)}
+		}
+	}
+	return results
 }
 
 // GetConsignment implements the contract.

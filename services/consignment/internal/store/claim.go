@@ -3,16 +3,14 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
-	"seaport.example/services/internal/batch"
-	"seaport.example/services/internal/failure"
+	"seaport.example/services/consignment/internal/consignment"
 	"seaport.example/services/internal/seat"
 	"seaport.example/services/internal/sidecar"
 )
@@ -23,11 +21,9 @@ import (
 // meet, both withdraw and try again. Of two that both go on, the one that read first would have read
 // before the other wrote, and so would the other: there is no such order.
 type claims struct {
-	state  State
-	seat   *seat.Seat
-	now    func() time.Time
-	taking *batch.Batcher[string, verdict]
-	giving *batch.Batcher[string, struct{}]
+	state State
+	seat  *seat.Seat
+	now   func() time.Time
 
 	writing sync.Mutex // one announcement at a time, so that none overtakes a newer one
 
@@ -44,86 +40,61 @@ type announced struct {
 	Until map[string]int64 `json:"until"`
 }
 
-// verdict is what is known of an id: booked already, this replica's to book, or another's.
-type verdict struct {
-	booked []byte
-	mine   bool
-}
-
 func newClaims(state State, held *seat.Seat, now func() time.Time) *claims {
-	c := &claims{state: state, seat: held, now: now, mine: make(map[string]int64)}
-	cfg := batch.Config{Max: 128, Timeout: 4 * time.Second}
-	c.taking = batch.New(cfg, c.takeMany)
-	c.giving = batch.New(cfg, func(ctx context.Context, ids []string) []batch.Result[struct{}] {
-		c.withdraw(ids)
-		return batch.Fail[struct{}](len(ids), c.announce(ctx))
-	})
-	return c
+	return &claims{state: state, seat: held, now: now, mine: make(map[string]int64)}
 }
 
-// take returns the booking, or nil when this replica may book. It waits for another that is at it.
-// Errors: UNAVAILABLE when that one does not come to an end.
-func (c *claims) take(ctx context.Context, id string) (booked []byte, err error) {
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		v, err := c.taking.Do(ctx, id)
-		if err != nil {
-			return nil, failure.Unavailable(err, "the booking could not begin now; try again")
-		}
-		if v.booked != nil || v.mine {
-			return v.booked, nil
-		}
-		select {
-		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // parts rivals, guards nothing
-		case <-ctx.Done():
-			return nil, failure.Unavailable(errBusy, "an earlier attempt with this request_id is not finished; try again")
-		}
-	}
-}
-
-var errBusy = errors.New("announced by another replica, or by this one with an uncertain end")
-
-func (c *claims) takeMany(ctx context.Context, ids []string) []batch.Result[verdict] {
+// take announces ids and returns what is known of each: booked, this replica's to book, or another's.
+func (c *claims) take(ctx context.Context, ids []string) ([]consignment.Claim, error) {
 	held, err := c.seat.Current(ctx)
 	if err != nil {
-		return batch.Fail[verdict](len(ids), err)
+		return nil, err
 	}
 	uncertain := c.add(ids)
+	answers, err := c.decide(ctx, held, ids, uncertain)
+	if err != nil {
+		c.withdraw(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return uncertain[id] }))
+	}
+	return answers, err
+}
+
+func (c *claims) decide(ctx context.Context, held seat.Held, ids []string, uncertain map[string]bool) ([]consignment.Claim, error) {
 	if err := c.announce(ctx); err != nil {
-		c.withdraw(ids)
-		return batch.Fail[verdict](len(ids), err)
+		return nil, err
 	}
 	values, err := c.read(ctx, held, ids)
 	if err != nil {
-		c.withdraw(ids)
-		return batch.Fail[verdict](len(ids), err)
+		return nil, err
 	}
 	others, err := c.others(held, values)
 	if err != nil {
-		return batch.Fail[verdict](len(ids), err)
+		return nil, err
 	}
-	results := make([]batch.Result[verdict], len(ids))
+	answers := make([]consignment.Claim, len(ids))
 	var back []string
+	yielded := false
 	for i, id := range ids {
 		row := values[keyPrefix+id]
 		switch {
 		case !row.Missing():
-			results[i].Answer.booked = row.Data
+			answers[i].Booked = new(consignment.Consignment)
+			if err := json.Unmarshal(row.Data, answers[i].Booked); err != nil {
+				return nil, fmt.Errorf("decode consignment %s: %w", id, err)
+			}
 			back = append(back, id)
 		case uncertain[id]: // an attempt of this replica may still be stored: wait for it
 		case others[id]:
-			back = append(back, id)
+			back, yielded = append(back, id), true
 		default:
-			results[i].Answer.mine = true
+			answers[i].Mine = true
 		}
 	}
 	c.withdraw(back)
-	if len(others) > 0 && len(back) > 0 {
+	if yielded {
 		// The other waits for this as this waits for the other: say at once that it is withdrawn.
-		if err := c.announce(ctx); err != nil {
-			return batch.Fail[verdict](len(ids), err)
-		}
+		return answers, c.announce(ctx)
 	}
-	return results
+	return answers, nil
 }
 
 // add announces ids, in memory, and returns those that an earlier attempt announced and that came
@@ -207,14 +178,14 @@ func (c *claims) others(held seat.Held, values map[string]sidecar.Value) (map[st
 	return others, nil
 }
 
-// drop ends a claim. Others find a booking that was stored, whatever is announced; one that was
+// drop ends claims. Others find a booking that was stored, whatever is announced; one that was
 // refused they may try at once.
-func (c *claims) drop(ctx context.Context, id string, booked bool) {
-	if booked {
-		c.withdraw([]string{id})
-		return
+func (c *claims) drop(ctx context.Context, booked, refused []string) {
+	c.withdraw(booked)
+	c.withdraw(refused)
+	if len(refused) > 0 {
+		_ = c.announce(ctx) // an announcement that stays runs out by itself
 	}
-	_, _ = c.giving.Do(ctx, id) // an announcement that stays runs out by itself
 }
 
 // clear forgets what a dead replica announced.

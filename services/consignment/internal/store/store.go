@@ -18,7 +18,6 @@ import (
 	eventv1 "seaport.example/proto/seaport/event/v1"
 	"seaport.example/services/consignment/internal/consignment"
 	"seaport.example/services/consignment/internal/topic"
-	"seaport.example/services/internal/batch"
 	"seaport.example/services/internal/document"
 	"seaport.example/services/internal/event"
 	"seaport.example/services/internal/failure"
@@ -51,14 +50,15 @@ type Config struct {
 
 // Store is the consignment service's state.
 type Store struct {
-	docs    *document.Store[consignment.Consignment]
-	list    *pages.List
-	writer  *pages.Writer
-	seat    *seat.Seat
-	claims  *claims
-	outbox  *outbox.Outbox
-	commits *batch.Batcher[*consignment.Consignment, struct{}]
-	now     func() time.Time
+	docs   *document.Store[consignment.Consignment]
+	list   *pages.List
+	writer *pages.Writer
+	seat   *seat.Seat
+	claims *claims
+	outbox *outbox.Outbox
+	now    func() time.Time
+
+	writing sync.Mutex
 }
 
 var _ consignment.Store = (*Store)(nil)
@@ -74,7 +74,6 @@ func New(cfg Config) *Store {
 	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: cfg.Publisher, Apply: s.apply, Log: cfg.Log})
 	s.seat = seat.New(seat.Config{State: cfg.State, Lease: cfg.Lease, Finish: s.finish, Log: cfg.Log})
 	s.claims = newClaims(cfg.State, s.seat, cfg.Now)
-	s.commits = batch.New(batch.Config{Max: 128, Timeout: 2 * s.seat.Timeout()}, s.commitMany)
 	return s
 }
 
@@ -107,45 +106,46 @@ func (s *Store) finish(ctx context.Context, dead seat.Held) error {
 	return s.claims.clear(ctx, dead)
 }
 
-// Commit stores a new consignment, its places in the lists and its event in one transaction,
-// together with those of others that are waiting.
-func (s *Store) Commit(ctx context.Context, c *consignment.Consignment) error {
-	if _, err := s.commits.Do(ctx, c); err != nil {
+// Commit stores new consignments, their places in the lists and their events in one transaction.
+func (s *Store) Commit(ctx context.Context, booked []*consignment.Consignment) error {
+	if err := s.commit(ctx, booked); err != nil {
 		return failure.Unavailable(err, "the booking could not be stored now; try again")
 	}
 	return nil
 }
 
-func (s *Store) commitMany(ctx context.Context, booked []*consignment.Consignment) []batch.Result[struct{}] {
-	held, err := s.seat.Current(ctx)
-	if err != nil {
-		return batch.Fail[struct{}](len(booked), err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
-	defer cancel()
+func (s *Store) commit(ctx context.Context, booked []*consignment.Consignment) error {
 	items := make([]sidecar.Item, len(booked))
 	events := make([]sidecar.Event, len(booked))
 	entries := make(map[string][]pages.Entry)
 	for i, c := range booked {
 		data, err := json.Marshal(c)
 		if err != nil {
-			return batch.Fail[struct{}](len(booked), fmt.Errorf("encode consignment %s: %w", c.ID, err))
+			return fmt.Errorf("encode consignment %s: %w", c.ID, err)
 		}
 		items[i] = sidecar.Item{Key: keyPrefix + c.ID, Data: data}
 		if events[i], err = topic.Booked(c); err != nil {
-			return batch.Fail[struct{}](len(booked), err)
+			return err
 		}
 		entry := pages.Entry{ID: c.ID, Added: c.CreateTime.UnixMilli()}
 		for _, scope := range []string{everybody, scopeOf(c.Customer)} {
 			entries[scope] = append(entries[scope], entry)
 		}
 	}
+	s.writing.Lock() // the pages have one writer
+	defer s.writing.Unlock()
+	held, err := s.seat.Current(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
+	defer cancel()
 	listed, err := s.writer.Stage(ctx, held, entries)
 	if err == nil {
 		err = s.outbox.Commit(ctx, held, append(items, listed...), events)
 	}
 	s.writer.Done(err == nil)
-	return batch.Fail[struct{}](len(booked), err)
+	return err
 }
 
 // Cancel stores the event first and changes the consignment as the event is applied: the change
@@ -215,18 +215,12 @@ func (s *Store) Page(ctx context.Context, customer string, size int32, token str
 // scopeOf names a customer's list, whatever characters the customer's id has.
 func scopeOf(customer string) string { return "customer." + url.QueryEscape(customer) }
 
-// Claim makes this process the only one to book id.
-func (s *Store) Claim(ctx context.Context, id string) (consignment.Consignment, error) {
-	booked, err := s.claims.take(ctx, id)
-	if err != nil || booked == nil {
-		return consignment.Consignment{}, err
-	}
-	var c consignment.Consignment
-	if err := json.Unmarshal(booked, &c); err != nil {
-		return c, fmt.Errorf("decode consignment %s: %w", id, err)
-	}
-	return c, nil
+// Claim makes this process the only one to book ids.
+func (s *Store) Claim(ctx context.Context, ids []string) ([]consignment.Claim, error) {
+	return s.claims.take(ctx, ids)
 }
 
-// Unclaim ends the claim.
-func (s *Store) Unclaim(ctx context.Context, id string, booked bool) { s.claims.drop(ctx, id, booked) }
+// Unclaim ends claims.
+func (s *Store) Unclaim(ctx context.Context, booked, refused []string) {
+	s.claims.drop(ctx, booked, refused)
+}

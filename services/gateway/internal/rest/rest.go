@@ -15,10 +15,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"seaport.example/services/gateway/internal/rest/seaport/consignment/v1"
-	"seaport.example/services/gateway/internal/rest/seaport/inventory/v1"
-	"seaport.example/services/gateway/internal/rest/seaport/ops/v1"
-	"seaport.example/services/gateway/internal/rest/seaport/vessel/v1"
+	consignmentv1 "seaport.example/services/gateway/internal/rest/seaport/consignment/v1"
+	inventoryv1 "seaport.example/services/gateway/internal/rest/seaport/inventory/v1"
+	opsv1 "seaport.example/services/gateway/internal/rest/seaport/ops/v1"
+	vesselv1 "seaport.example/services/gateway/internal/rest/seaport/vessel/v1"
 	"seaport.example/services/internal/failure"
 )
 

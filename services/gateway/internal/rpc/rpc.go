@@ -37,8 +37,7 @@ type shipping struct {
 
 func newShipping(conn grpc.ClientConnInterface) *shipping {
 	s := &shipping{client: consignmentv1.NewShippingServiceClient(conn)}
-	// Two in flight: one batch is on its way while the other is being booked.
-	s.create = batch.New(batch.Config{Max: 128, InFlight: 2, Timeout: 20 * time.Second}, s.createMany)
+	s.create = batch.New(batch.Config{Max: 128, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
 	return s
 }
 
