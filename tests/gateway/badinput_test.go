@@ -322,7 +322,6 @@ func TestBadRequests(t *testing.T) {
 				return err
 			},
 			rest: &restCall{method: "POST", path: "/v1/apps/nobody:ping", body: []byte("{}")},
-			cli:  &cliCall{args: []string{"ping", "nobody", "-n", "1"}},
 		},
 		{
 			name: "a batch of 1,001", want: invalid("requests"),
@@ -340,6 +339,13 @@ func TestBadRequests(t *testing.T) {
 		t.Run(bad.name, func(t *testing.T) { wantRefused(t, p, c, bad) })
 	}
 
+	t.Run("seaport ping of an app that does not exist", func(t *testing.T) {
+		out := p.CLI(t, "ping", "nobody", "-n", "1")
+		if out.Exit != exitRefused || !strings.Contains(out.Stderr, "app_id") {
+			t.Errorf("exit %d, want %d; it says %q", out.Exit, exitRefused, out.Stderr)
+		}
+		wantClear(t, "command line", out.Stderr)
+	})
 	t.Run("a method that a path does not have", func(t *testing.T) {
 		answer := p.REST(t, "DELETE", "/v1/consignments", nil)
 		restError(t, answer, 405, "INVALID_ARGUMENT")

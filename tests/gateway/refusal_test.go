@@ -171,7 +171,7 @@ func (b badRequest) overCLI(t *testing.T, p *platform.Platform) []freight.Violat
 	}
 	wantClear(t, "command line", text.Stderr)
 
-	scripted := p.CLIWith(t, b.cli.stdin, append(slices.Clone(b.cli.args), "--output", "json")...)
+	scripted := p.CLIWith(t, b.cli.stdin, append([]string{"--output", "json"}, b.cli.args...)...)
 	var body struct {
 		Error struct {
 			Exit       int                 `json:"exit_code"`

@@ -141,8 +141,8 @@ func (p *platform) hopeless(event process.Event, output *process.Output) error {
 	fatal := ""
 	if event.Spec.Kind != process.App {
 		for _, line := range slices.Backward(tail) {
-			if strings.HasPrefix(line, "FATAL ") {
-				fatal = strings.TrimPrefix(line, "FATAL ")
+			if reason, found := strings.CutPrefix(line, "FATAL "); found {
+				fatal = reason
 				break
 			}
 		}
@@ -300,7 +300,7 @@ func (p *platform) during(ctx context.Context, step func(context.Context) error)
 		}
 	case broken := <-p.broken:
 		cancel(broken)
-		<-done
+		<-done //nolint:errcheck // only that it was cancelled
 		return broken
 	}
 }

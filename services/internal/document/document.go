@@ -2,9 +2,10 @@
 // compare-and-set. A change is a function of the document; this package reads, writes, and
 // tries again when somebody else wrote first.
 //
-// What was last read is remembered, so that a change costs one write. The memory only proposes:
-// a change made to it is written on the condition that the store still holds the same, and a
-// refusal or a change of nothing is taken for an answer only on a document read just now.
+// A change that reads other keys as well ([Store.UpdateReading]) leaves the document in memory, so
+// that the change after it costs one write. The memory only proposes: a change made to it is written
+// on the condition that the store still holds the same, and a refusal or a change of nothing is
+// taken for an answer only on a document read just now.
 package document
 
 import (
@@ -97,54 +98,86 @@ func (s *Store[T]) Update(ctx context.Context, id string, change func(doc *T) er
 	if err != nil {
 		return none, err
 	}
-	wrote := false
-	defer func() { s.giveBack(id, held, wrote) }()
+	defer func() { held.turn <- struct{}{} }()
 
 	for attempt := range attempts {
 		remembered := held.known
+		held.known = false
 		if !remembered {
 			if held.value, err = s.state.Get(ctx, s.prefix+id); err != nil {
 				return none, err
 			}
-			held.known = true
 		}
-		doc, data, refusal, err := s.change(id, held.value, change)
-		if err != nil {
-			return none, err
-		}
-		if refusal != nil || bytes.Equal(data, held.value.Data) {
-			if remembered { // the memory may be out of date: ask the store
-				held.known = false
-				continue
-			}
-			return doc, refusal
-		}
-		held.known = false
-		err = s.state.Put(ctx, sidecar.Write{Key: s.prefix + id, Data: data, ETag: held.value.ETag})
-		if err == nil {
-			wrote = true
+		doc, wrote, err := s.write(ctx, id, held.value, change)
+		switch {
+		case wrote:
 			return doc, nil
+		case errors.Is(err, sidecar.ErrConflict):
+			if err := pause(ctx, attempt); err != nil {
+				return none, err
+			}
+		case !remembered:
+			return doc, err
 		}
-		if !errors.Is(err, sidecar.ErrConflict) {
-			return none, err
-		}
-		if err := pause(ctx, attempt); err != nil {
-			return none, err
-		}
+		// The memory may be out of date: ask the store.
 	}
-	return none, failure.Unavailable(nil, "too many are changing the same thing at once; try again")
+	return none, errContended
 }
 
-// change applies a change to a document and returns it, encoded too, with the change's refusal.
-func (s *Store[T]) change(id string, value sidecar.Value, change func(doc *T) error) (doc T, data []byte, refusal, err error) {
-	if doc, err = s.decode(id, value); err != nil {
-		return doc, nil, nil, err
+// UpdateReading is Update for a change that depends on other keys too. They are read after the
+// document, or with it: whoever changes them later must change the document as well, so that this
+// change is refused and tried again.
+func (s *Store[T]) UpdateReading(ctx context.Context, id string, keys []string, change func(doc *T, values map[string]sidecar.Value) error) (T, error) {
+	var none T
+	held, err := s.take(ctx, id)
+	if err != nil {
+		return none, err
 	}
-	refusal = change(&doc)
-	if data, err = json.Marshal(&doc); err != nil {
-		return doc, nil, nil, fmt.Errorf("encode %q: %w", s.prefix+id, err)
+	held.known = false
+	key := s.prefix + id
+	for attempt := range attempts {
+		values, err := s.state.GetMany(ctx, append([]string{key}, keys...))
+		if err != nil {
+			held.turn <- struct{}{}
+			return none, err
+		}
+		doc, wrote, err := s.write(ctx, id, values[key], func(doc *T) error { return change(doc, values) })
+		switch {
+		case wrote:
+			go s.remember(id, held)
+			return doc, nil
+		case !errors.Is(err, sidecar.ErrConflict):
+			held.turn <- struct{}{}
+			return doc, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			held.turn <- struct{}{}
+			return none, err
+		}
 	}
-	return doc, data, refusal, nil
+	held.turn <- struct{}{}
+	return none, errContended
+}
+
+var errContended = failure.Unavailable(nil, "too many are changing the same thing at once; try again")
+
+// write applies a change and writes the document if that changed it.
+func (s *Store[T]) write(ctx context.Context, id string, before sidecar.Value, change func(doc *T) error) (doc T, wrote bool, err error) {
+	if doc, err = s.decode(id, before); err != nil {
+		return doc, false, err
+	}
+	if err := change(&doc); err != nil {
+		return doc, false, err
+	}
+	data, err := json.Marshal(&doc)
+	if err != nil {
+		return doc, false, fmt.Errorf("encode %q: %w", s.prefix+id, err)
+	}
+	if bytes.Equal(data, before.Data) {
+		return doc, false, nil
+	}
+	err = s.state.Put(ctx, sidecar.Write{Key: s.prefix + id, Data: data, ETag: before.ETag})
+	return doc, err == nil, err
 }
 
 func (s *Store[T]) readMany(ctx context.Context, ids []string) (map[string]sidecar.Value, error) {
@@ -187,21 +220,15 @@ func (s *Store[T]) take(ctx context.Context, id string) (*slot, error) {
 	}
 }
 
-// giveBack ends the turn. A document that was just written is read again first, off its writer's
-// way, since a write does not tell the new ETag.
-func (s *Store[T]) giveBack(id string, held *slot, wrote bool) {
-	if !wrote {
-		held.turn <- struct{}{}
-		return
+// remember reads a document that was just written, off its writer's way, since a write does not
+// tell the new ETag. The next change waits for it.
+func (s *Store[T]) remember(id string, held *slot) {
+	defer func() { held.turn <- struct{}{} }()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if value, err := s.state.Get(ctx, s.prefix+id); err == nil { // else the next change reads for itself
+		held.value, held.known = value, true
 	}
-	go func() {
-		defer func() { held.turn <- struct{}{} }()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if value, err := s.state.Get(ctx, s.prefix+id); err == nil { // else the next change reads for itself
-			held.value, held.known = value, true
-		}
-	}()
 }
 
 // pause waits a random while that grows with the attempts, so that rivals part.

@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +44,7 @@ type Keeper[T any, P Thing[T]] struct {
 
 	mu      sync.Mutex
 	settled map[string]map[string]ledger.Phase // by thing and consignment: rows known to be written
+	waiting map[string]map[string]ledger.Entry // by thing: entries whose rows are about to be written
 }
 
 // NewKeeper returns the keeper of the things whose keys start with "<kind>/".
@@ -52,6 +52,7 @@ func NewKeeper[T any, P Thing[T]](state State, kind string, now func() time.Time
 	return &Keeper[T, P]{
 		state: state, docs: document.NewStore[T](state, kind+"/"), now: now, log: log,
 		settled: make(map[string]map[string]ledger.Phase),
+		waiting: make(map[string]map[string]ledger.Entry),
 	}
 }
 
@@ -69,10 +70,12 @@ func (k *Keeper[T, P]) Update(ctx context.Context, id string, change func(*T) er
 }
 
 // Apply carries out steps on one thing in one write and returns it as stored with one error a
-// step: nil, a refusal of the ledger, or [ledger.ErrMissing]. The last error is of the call as a whole.
+// step: nil, a refusal of the ledger, or [ledger.ErrMissing]. The last error is of the call as a
+// whole.
 func (k *Keeper[T, P]) Apply(ctx context.Context, id string, steps []ledger.Step) (T, []error, error) {
 	errs := make([]error, len(steps))
-	thing, err := k.docs.Update(ctx, id, func(doc *T) error {
+	rows := rowsOf(id, steps)
+	change := func(doc *T, values map[string]sidecar.Value) error {
 		p := P(doc)
 		if !p.Exists() {
 			for i := range errs {
@@ -80,96 +83,51 @@ func (k *Keeper[T, P]) Apply(ctx context.Context, id string, steps []ledger.Step
 			}
 			return nil
 		}
-		// The rows are read after the document: if anybody changes them from here on, the
-		// document changes too and this change is refused and tried again.
-		facts, err := k.facts(ctx, id, steps)
-		if err != nil {
-			return err
-		}
 		l := p.Ledger()
 		for consignment, phase := range k.settledOf(id) {
 			l.Forget(consignment, phase)
 		}
 		l.Expire(k.now())
 		for i, step := range steps {
-			errs[i] = l.Apply(step, p.Limit(), facts[step.ID])
+			fact, err := factOf(id, step.ID, values)
+			if err != nil {
+				return err
+			}
+			errs[i] = l.Apply(step, p.Limit(), fact)
 		}
 		return nil
-	})
-	if err != nil {
-		return thing, nil, err
 	}
-	if !holdsOnly(steps) { // a hold answers a waiting customer: it leaves the rows to others
-		k.settle(ctx, id, P(&thing))
+	if len(rows) == 0 {
+		thing, err := k.docs.Update(ctx, id, func(doc *T) error { return change(doc, nil) })
+		return thing, errs, err
 	}
-	return thing, errs, nil
+	thing, err := k.docs.UpdateReading(ctx, id, rows, change)
+	if err == nil {
+		k.settleSoon(id, P(&thing))
+	}
+	return thing, errs, err
 }
 
-// holdsOnly says that nothing becomes final by the steps.
-func holdsOnly(steps []ledger.Step) bool {
-	return len(steps) > 0 && !slices.ContainsFunc(steps, func(s ledger.Step) bool { return s.Final() })
-}
-
-// facts reads what the rows say of the promises that are to become final.
-func (k *Keeper[T, P]) facts(ctx context.Context, id string, steps []ledger.Step) (map[string]ledger.Fact, error) {
-	var keys []string
+// rowsOf returns the keys that say what became of the promises that are to be final.
+func rowsOf(id string, steps []ledger.Step) (keys []string) {
 	for _, step := range steps {
 		if step.Final() {
 			keys = append(keys, confirmedKey(id, step.ID), releasedKey(id, step.ID))
 		}
 	}
-	facts := make(map[string]ledger.Fact, len(keys)/2)
-	values, err := k.state.GetMany(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	for _, step := range steps {
-		fact := ledger.Fact{Released: !values[releasedKey(id, step.ID)].Missing()}
-		if row := values[confirmedKey(id, step.ID)]; !row.Missing() {
-			fact.Confirmed = new(ledger.Amount)
-			if err := json.Unmarshal(row.Data, fact.Confirmed); err != nil {
-				return nil, fmt.Errorf("decode %q: %w", confirmedKey(id, step.ID), err)
-			}
-		}
-		facts[step.ID] = fact
-	}
-	return facts, nil
+	return keys
 }
 
-// settle writes the rows of what became final. When it fails, the entries stay in the ledger and
-// the next step, or the next sweep of any replica, writes them.
-func (k *Keeper[T, P]) settle(ctx context.Context, id string, p P) {
-	done := k.settledOf(id)
-	unsettled := p.Ledger().Unsettled()
-	var rows []sidecar.Item
-	for consignment, entry := range unsettled {
-		if done[consignment] == entry.Phase {
-			continue
+// factOf returns what the rows say of a promise.
+func factOf(id, consignment string, values map[string]sidecar.Value) (ledger.Fact, error) {
+	fact := ledger.Fact{Released: !values[releasedKey(id, consignment)].Missing()}
+	if row := values[confirmedKey(id, consignment)]; !row.Missing() {
+		fact.Confirmed = new(ledger.Amount)
+		if err := json.Unmarshal(row.Data, fact.Confirmed); err != nil {
+			return fact, fmt.Errorf("decode %q: %w", confirmedKey(id, consignment), err)
 		}
-		key, data := releasedKey(id, consignment), []byte("{}")
-		if entry.Phase == ledger.Confirmed {
-			key = confirmedKey(id, consignment)
-			data, _ = json.Marshal(entry.Amount) // two integers
-		}
-		rows = append(rows, sidecar.Item{Key: key, Data: data})
 	}
-	if err := k.state.Transact(ctx, rows, nil); err != nil {
-		k.log.Warn("rows of final holds not written; will be tried again", "thing", id, "rows", len(rows), "error", err)
-		return
-	}
-	phases := make(map[string]ledger.Phase, len(unsettled))
-	for consignment, entry := range unsettled {
-		phases[consignment] = entry.Phase
-	}
-	k.mu.Lock()
-	k.settled[id] = phases
-	k.mu.Unlock()
-}
-
-func (k *Keeper[T, P]) settledOf(id string) map[string]ledger.Phase {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.settled[id] // replaced as a whole, never changed
+	return fact, nil
 }
 
 // Sweep gives expired holds back, writes rows that a crash left unwritten, and has the ledgers
@@ -183,14 +141,11 @@ func (k *Keeper[T, P]) Sweep(ctx context.Context, ids []string) error {
 		if !k.needsSweep(P(&thing)) {
 			continue
 		}
-		if _, _, err := k.Apply(ctx, id, nil); err != nil {
+		if err := k.settle(ctx, id, P(&thing).Ledger().Unsettled()); err != nil {
 			return err
 		}
-		// What the first pass settled, the second forgets.
-		if len(k.settledOf(id)) > 0 {
-			if _, _, err := k.Apply(ctx, id, nil); err != nil {
-				return err
-			}
+		if _, _, err := k.Apply(ctx, id, nil); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +58,10 @@ type Outbox struct {
 	cfg     Config
 	free    chan int     // slots not in use
 	publish chan *stored // commits that were applied
-	pending atomic.Int64 // commits not yet published
+	pending atomic.Int64 // commits whose rows are in the store
+
+	mu        sync.Mutex
+	published []*stored // their rows are to be deleted
 }
 
 // stored is a commit that is in the store, as it is in its slot.
@@ -97,8 +101,13 @@ func (o *Outbox) Commit(ctx context.Context, held seat.Held, items []sidecar.Ite
 		return fmt.Errorf("encode events: %w", err)
 	}
 	o.pending.Add(1)
-	err = o.cfg.State.Transact(ctx, append(slices.Clone(items), sidecar.Item{Key: entry.key, Data: row}), nil)
-	if err != nil {
+	// Rows that were published go with the next commit, at no cost of their own.
+	gone := o.takePublished()
+	err = o.cfg.State.Transact(ctx, append(slices.Clone(items), sidecar.Item{Key: entry.key, Data: row}), keysOf(gone))
+	if err == nil {
+		o.release(gone...)
+	} else {
+		o.keepPublished(gone)
 		found, certain := o.look(ctx, entry)
 		switch {
 		case !certain:
@@ -152,37 +161,88 @@ func (o *Outbox) apply(entry *stored) {
 	o.publish <- entry
 }
 
-func (o *Outbox) release(entry *stored) {
-	o.free <- entry.slot
-	o.pending.Add(-1)
+// release frees the slots of commits whose rows are gone.
+func (o *Outbox) release(entries ...*stored) {
+	for _, entry := range entries {
+		o.free <- entry.slot
+	}
+	o.pending.Add(int64(-len(entries)))
 }
 
-// Run publishes commits in their order and frees their slots, until ctx ends.
+// deleteAfter is how long the rows of published commits wait for a commit to go with.
+const deleteAfter = 200 * time.Millisecond
+
+// deleteFull is how many rows wait at most.
+const deleteFull = 128
+
+// Run publishes commits in their order and has their rows deleted, until ctx ends.
 func (o *Outbox) Run(ctx context.Context) error {
+	idle := time.NewTimer(deleteAfter)
+	defer idle.Stop()
 	for {
-		var entries []*stored
 		select {
 		case entry := <-o.publish:
-			entries = append(entries, entry)
+			entries := o.waiting(entry)
+			o.publishUntilTaken(ctx, entries)
+			if ctx.Err() != nil {
+				return ctx.Err() // what was not taken stays for whoever takes the seat over
+			}
+			if o.keepPublished(entries) < deleteFull {
+				idle.Reset(deleteAfter)
+				continue
+			}
+		case <-idle.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		for more := true; more && len(entries) < 64; {
-			select {
-			case entry := <-o.publish:
-				entries = append(entries, entry)
-			default:
-				more = false
-			}
-		}
-		o.publishUntilTaken(ctx, entries)
-		if ctx.Err() != nil {
-			return ctx.Err() // what was not taken stays for whoever has the seat next
-		}
-		for _, entry := range entries {
-			o.release(entry)
+		gone := o.takePublished()
+		o.deleteRows(ctx, gone)
+		o.release(gone...)
+	}
+}
+
+// waiting returns the commits that wait to be published, up to a number.
+func (o *Outbox) waiting(first *stored) []*stored {
+	entries := []*stored{first}
+	for len(entries) < 64 {
+		select {
+		case entry := <-o.publish:
+			entries = append(entries, entry)
+		default:
+			return entries
 		}
 	}
+	return entries
+}
+
+func (o *Outbox) takePublished() []*stored {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	taken := o.published
+	o.published = nil
+	return taken
+}
+
+// keepPublished notes commits whose rows are to be deleted and returns how many there are.
+func (o *Outbox) keepPublished(entries []*stored) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.published = append(o.published, entries...)
+	return len(o.published)
+}
+
+func keysOf(entries []*stored) []string {
+	keys := make([]string, len(entries))
+	for i, entry := range entries {
+		keys[i] = entry.key
+	}
+	return keys
+}
+
+func (o *Outbox) deleteRows(ctx context.Context, entries []*stored) {
+	o.insist(ctx, "outbox rows not deleted", func(ctx context.Context) error {
+		return o.cfg.State.Transact(ctx, nil, keysOf(entries))
+	})
 }
 
 // Drained waits until every commit is published, for so long at most, and says whether it is.
@@ -224,16 +284,16 @@ func (o *Outbox) Finish(ctx context.Context, dead seat.Held) error {
 	}
 	o.cfg.Log.Info("publishing what a dead replica left", "commits", len(left))
 	o.publishUntilTaken(ctx, left)
+	if ctx.Err() == nil {
+		o.deleteRows(ctx, left)
+	}
 	return ctx.Err()
 }
 
-// publishUntilTaken publishes events and deletes their rows, however long it takes, unless ctx
-// ends.
+// publishUntilTaken publishes events, however long it takes, unless ctx ends.
 func (o *Outbox) publishUntilTaken(ctx context.Context, entries []*stored) {
 	byTopic := make(map[string][]sidecar.Event)
-	keys := make([]string, 0, len(entries))
 	for _, entry := range entries {
-		keys = append(keys, entry.key)
 		for _, event := range entry.Events {
 			byTopic[event.Topic] = append(byTopic[event.Topic], event)
 		}
@@ -243,12 +303,6 @@ func (o *Outbox) publishUntilTaken(ctx context.Context, entries []*stored) {
 			return o.cfg.Publisher.Publish(ctx, topic, events)
 		})
 	}
-	if ctx.Err() != nil {
-		return
-	}
-	o.insist(ctx, "outbox rows not deleted", func(ctx context.Context) error {
-		return o.cfg.State.Transact(ctx, nil, keys)
-	})
 }
 
 // insist does something until it succeeds or ctx ends.

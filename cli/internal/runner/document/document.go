@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -164,14 +165,11 @@ func unknownKey(key, where string, fields map[string]reflect.Type) string {
 // keysOf lists the keys a struct is decoded from, those of inlined structs included.
 func keysOf(t reflect.Type) map[string]reflect.Type {
 	keys := make(map[string]reflect.Type, t.NumField())
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		switch {
 		case options == "inline":
-			for key, inner := range keysOf(field.Type) {
-				keys[key] = inner
-			}
+			maps.Copy(keys, keysOf(field.Type))
 		case name != "" && name != "-":
 			keys[name] = field.Type
 		}
@@ -184,8 +182,7 @@ var atLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 // yamlProblems turns the parser's errors, which begin with "line N:", into Problems.
 func yamlProblems(file string, err error) error {
 	texts := []string{err.Error()}
-	var typeError *yaml.TypeError
-	if errors.As(err, &typeError) {
+	if typeError, ok := errors.AsType[*yaml.TypeError](err); ok {
 		texts = typeError.Errors
 	}
 	problems := make([]error, 0, len(texts))
