@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -57,7 +56,7 @@ func TestKillOneOfTwoReplicas(t *testing.T) {
 
 func killDuringBookings(t *testing.T, p *platform.Platform, c *platform.Client, victim string) {
 	p.WaitHealthy(t)
-	vessels := []string{freight.Vessel(t, c, 400, 100_000), freight.Vessel(t, c, 2_000, 1_000_000)}
+	vessels := []string{freight.Vessel(t, c, 700, 100_000), freight.Vessel(t, c, 2_000, 1_000_000)}
 	depots := []string{freight.Depot(t, c, 2_000), freight.Depot(t, c, 2_000)}
 	orders := freight.Orders(bookings, "", 100, depots...)
 	for i, order := range orders {
@@ -67,16 +66,10 @@ func killDuringBookings(t *testing.T, p *platform.Platform, c *platform.Client, 
 			order.RequestId = "" // a caller that does not try again
 		}
 	}
-	pid := 0
-	var once sync.Once
-	results := freight.Callers{
-		Client: c, Count: callers, Timeout: 10 * time.Second, Insist: patience,
-		Answered: func(count int) {
-			if count >= killAfter {
-				once.Do(func() { pid = p.Kill(t, victim) })
-			}
-		},
-	}.Book(t.Context(), orders)
+	work := freight.Callers{Client: c, Count: callers, Timeout: 10 * time.Second, Insist: patience}.Start(t.Context(), orders)
+	work.Answered(killAfter)
+	pid := p.Kill(t, victim)
+	results := work.Results()
 	p.WaitRestarted(t, victim, pid)
 	wantDefinite(t, results)
 

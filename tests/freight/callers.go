@@ -30,31 +30,46 @@ type Callers struct {
 	// Insist is how long a caller repeats an order that was answered with UNAVAILABLE or not in
 	// time. Only orders with a request id are repeated.
 	Insist time.Duration
-	// Answered hears of the number of orders answered so far; may be nil.
-	Answered func(count int)
 }
 
 // Book returns one result an order, in their order. It ends early with ctx.
 func (c Callers) Book(ctx context.Context, orders []*consignmentv1.CreateConsignmentRequest) []Result {
-	results := make([]Result, len(orders))
-	var next, answered atomic.Int64
-	var wg sync.WaitGroup
+	return c.Start(ctx, orders).Results()
+}
+
+// Work is bookings on their way.
+type Work struct {
+	results  []Result
+	answered atomic.Int64
+	callers  sync.WaitGroup
+}
+
+// Start is [Callers.Book] for those who do something meanwhile.
+func (c Callers) Start(ctx context.Context, orders []*consignmentv1.CreateConsignmentRequest) *Work {
+	w := &Work{results: make([]Result, len(orders))}
+	var next atomic.Int64
 	for range c.Count {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(orders) {
-					return
-				}
-				results[i] = c.book(ctx, orders[i])
-				if n := answered.Add(1); c.Answered != nil {
-					c.Answered(int(n))
-				}
+		w.callers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(orders)); i = next.Add(1) - 1 {
+				w.results[i] = c.book(ctx, orders[i])
+				w.answered.Add(1)
 			}
 		})
 	}
-	wg.Wait()
-	return results
+	return w
+}
+
+// Answered waits until so many orders were answered.
+func (w *Work) Answered(count int) {
+	for w.answered.Load() < int64(min(count, len(w.results))) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Results waits for the last answer.
+func (w *Work) Results() []Result {
+	w.callers.Wait()
+	return w.results
 }
 
 func (c Callers) book(ctx context.Context, order *consignmentv1.CreateConsignmentRequest) Result {

@@ -126,10 +126,10 @@ func (p *Platform) CLIWith(t testing.TB, stdin string, args ...string) Outcome {
 	return command(t, stdin, []string{"SEAPORT_SERVER=" + p.Address()}, args...)
 }
 
-// CLI runs the command line without a platform.
-func CLI(t testing.TB, args ...string) Outcome {
+// CLI runs the command line without a platform, with settings (KEY=VALUE) over the environment.
+func CLI(t testing.TB, environ []string, args ...string) Outcome {
 	t.Helper()
-	return command(t, "", nil, args...)
+	return command(t, "", environ, args...)
 }
 
 func command(t testing.TB, stdin string, environ []string, args ...string) Outcome {

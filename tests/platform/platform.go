@@ -33,10 +33,11 @@ type Platform struct {
 	result error         // of cmd.Wait; valid once ended is closed
 	port   int
 
-	mu     sync.Mutex
-	seen   map[int]string // every process seen, by its id
-	conns  []*grpc.ClientConn
-	tested []testing.TB // whose failure shows the log
+	crashed bool // by a test
+
+	mu    sync.Mutex
+	seen  map[int]string // every process seen, by its id
+	conns []*grpc.ClientConn
 }
 
 // Start runs a platform on a fresh data folder until the test ends. Flags are further ones of
@@ -208,17 +209,32 @@ func (p *Platform) Stop(t testing.TB) {
 	}
 }
 
-// end is Stop without a test; after the first time it does nothing.
-func (p *Platform) end() error {
-	p.mu.Lock()
-	for _, conn := range p.conns {
-		_ = conn.Close()
+// Interrupt is [Platform.Stop] as Ctrl-C does it.
+func (p *Platform) Interrupt(t testing.TB) {
+	t.Helper()
+	if err := p.endBy(syscall.SIGINT); err != nil {
+		t.Fatal(err)
 	}
-	p.conns = nil
-	p.mu.Unlock()
+}
+
+// Crash ends the whole platform with SIGKILL. The runner's children go with it (on Linux).
+func (p *Platform) Crash(t testing.TB) {
+	t.Helper()
+	p.note()
+	p.crashed = true
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	Wait(t, stopLimit, p.leftovers)
+}
+
+// end stops the platform if it runs.
+func (p *Platform) end() error { return p.endBy(syscall.SIGTERM) }
+
+func (p *Platform) endBy(signal syscall.Signal) error {
+	defer p.hangUp() // afterwards: users do not hang up before the platform ends either
 	select {
 	case <-p.ended:
-		if p.cmd.ProcessState.Success() {
+		if p.crashed || p.cmd.ProcessState.Success() {
 			return p.leftovers()
 		}
 		return errors.Join(fmt.Errorf("seaport up ended by itself: %w", p.result), p.leftovers())
@@ -226,19 +242,29 @@ func (p *Platform) end() error {
 	}
 	p.note()
 	began := time.Now()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Process.Signal(signal)
 	select {
 	case <-p.ended:
 	case <-time.After(stopLimit):
 		_ = p.cmd.Process.Kill()
 		<-p.ended
-		return errors.Join(fmt.Errorf("seaport up was still there %s after SIGTERM\n%s", stopLimit, p.tail(30)), p.leftovers())
+		return errors.Join(fmt.Errorf("seaport up was still there %s after %s\n%s", stopLimit, signal, p.tail(30)), p.leftovers())
 	}
 	if p.result != nil {
-		return errors.Join(fmt.Errorf("seaport up ended with %w after SIGTERM\n%s", p.result, p.tail(30)), p.leftovers())
+		return errors.Join(fmt.Errorf("seaport up ended with %w after %s\n%s", p.result, signal, p.tail(30)), p.leftovers())
 	}
-	// What is left of the ten seconds is left for the system to bury the children.
+	// What is left of the ten seconds is for the system to bury the children.
 	return poll(stopLimit-time.Since(began), p.leftovers)
+}
+
+// hangUp closes the connections of the tests.
+func (p *Platform) hangUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.conns {
+		_ = conn.Close()
+	}
+	p.conns = nil
 }
 
 // shared is the platform of the tests that do not need one of their own.

@@ -24,8 +24,8 @@ const (
 	ShortOfContainers = "CONTAINERS"
 )
 
-// internalMessage is all a caller learns of an error that is not an [Error].
-const internalMessage = "internal error; the service's log has the detail"
+// InternalMessage is all a caller learns of an error that is not an [Error].
+const InternalMessage = "internal error; the service's log has the detail"
 
 // Error is an error for the caller. The zero value is not useful: use the constructors.
 type Error struct {
@@ -170,7 +170,7 @@ func From(err error) *Error {
 	if st, ok := status.FromError(err); ok && st.Code() != codes.Unknown && st.Code() != codes.Internal {
 		return fromStatus(st)
 	}
-	return &Error{code: codes.Internal, message: internalMessage, cause: err}
+	return &Error{code: codes.Internal, message: InternalMessage, cause: err}
 }
 
 func fromStatus(st *status.Status) *Error {

@@ -80,6 +80,7 @@ func Run(ctx context.Context, s Service) error {
 	var wg sync.WaitGroup
 	for _, do := range append(s.Work, func(ctx context.Context) error { return watchReady(ctx, s, checks) }) {
 		wg.Go(func() {
+			awaitSidecar(work, s.Sidecar) // app and sidecar start in any order
 			if err := do(work); err != nil && !errors.Is(err, context.Canceled) {
 				s.Log.Error("background work ended", "error", err)
 			}
@@ -117,6 +118,22 @@ func NewServer(log *slog.Logger, opts ...grpc.ServerOption) *grpc.Server {
 		grpc.ChainUnaryInterceptor(unaryErrors(log)),
 		grpc.ChainStreamInterceptor(streamErrors(log)),
 	}, opts...)...)
+}
+
+// awaitSidecar returns once the sidecar answers, or ctx ends.
+func awaitSidecar(ctx context.Context, dapr *sidecar.Sidecar) {
+	for ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err := dapr.Ready(try)
+		cancel()
+		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // stopServer lets calls finish, for a while.

@@ -10,8 +10,12 @@ import (
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"seaport.example/services/internal/failure"
 )
 
 // maxMessage bounds a message either way, in bytes: a batch of 1,000 bookings fits well.
@@ -67,7 +71,23 @@ type app struct {
 }
 
 func (a app) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return a.conn.Invoke(metadata.AppendToOutgoingContext(ctx, "dapr-app-id", a.id), method, args, reply, opts...)
+	err := a.conn.Invoke(metadata.AppendToOutgoingContext(ctx, "dapr-app-id", a.id), method, args, reply, opts...)
+	return a.away(err)
+}
+
+// away words the errors of those in between: the service was not reached, or it is not known
+// whether it was. What the service itself answered passes.
+func (a app) away(err error) error {
+	st, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	switch {
+	case st.Code() == codes.Unavailable, st.Code() == codes.Unknown,
+		st.Code() == codes.Internal && st.Message() != failure.InternalMessage:
+		return failure.Unavailable(err, "the %s service does not answer; try again", a.id)
+	}
+	return err
 }
 
 // NewStream says that it is a stream: else Dapr's time-out would cover the whole of it.

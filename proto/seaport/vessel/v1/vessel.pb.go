@@ -166,7 +166,10 @@ type CreateVesselRequest struct {
 	// False: it takes no freight yet. Absent: true.
 	Available *bool `protobuf:"varint,5,opt,name=available,proto3,oneof" json:"available,omitempty"`
 	// Who owns it.
-	OwnerId       string `protobuf:"bytes,6,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	OwnerId string `protobuf:"bytes,6,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// Chosen by the caller, at most 128 characters: the same request_id creates once, so that a
+	// retry gets the vessel and not ALREADY_EXISTS. Empty: every call creates.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -239,6 +242,13 @@ func (x *CreateVesselRequest) GetAvailable() bool {
 func (x *CreateVesselRequest) GetOwnerId() string {
 	if x != nil {
 		return x.OwnerId
+	}
+	return ""
+}
+
+func (x *CreateVesselRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
 	}
 	return ""
 }
@@ -1066,7 +1076,7 @@ const file_seaport_vessel_v1_vessel_proto_rawDesc = "" +
 	"\rpending_holds\x18\t \x01(\x05R\fpendingHolds\x12;\n" +
 	"\vcreate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xc0\x01\n" +
+	"createTime\"\xdf\x01\n" +
 	"\x13CreateVesselRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bcapacity\x18\x02 \x01(\x05R\bcapacity\x12\x1d\n" +
@@ -1074,7 +1084,9 @@ const file_seaport_vessel_v1_vessel_proto_rawDesc = "" +
 	"max_weight\x18\x03 \x01(\x05R\tmaxWeight\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12!\n" +
 	"\tavailable\x18\x05 \x01(\bH\x00R\tavailable\x88\x01\x01\x12\x19\n" +
-	"\bowner_id\x18\x06 \x01(\tR\aownerIdB\f\n" +
+	"\bowner_id\x18\x06 \x01(\tR\aownerId\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tR\trequestIdB\f\n" +
 	"\n" +
 	"_available\"I\n" +
 	"\x14CreateVesselResponse\x121\n" +

@@ -2,10 +2,9 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	failurev1 "seaport.example/proto/seaport/failure/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
@@ -38,7 +37,7 @@ func (v Vessels) Hold(ctx context.Context, bookings []*consignment.Booking) []er
 		}
 	}
 	resp, err := v.client.HoldCapacity(ctx, req)
-	return each("vessel", bookings, resp.GetResults(), err, func(b *consignment.Booking, r *vesselv1.HoldCapacityResult) {
+	return each(bookings, resp.GetResults(), err, func(b *consignment.Booking, r *vesselv1.HoldCapacityResult) {
 		b.Vessel, b.Expires = r.GetHeld().GetVesselId(), r.GetHeld().GetExpireTime().AsTime()
 	})
 }
@@ -50,7 +49,7 @@ func (v Vessels) Release(ctx context.Context, consignments []*consignment.Consig
 		req.Releases = append(req.Releases, &vesselv1.CapacityRelease{ConsignmentId: c.ID, VesselId: c.Vessel, Cancelled: cancelled})
 	}
 	_, err := v.client.ReleaseCapacity(ctx, req)
-	return away("vessel", err)
+	return err
 }
 
 // Depots holds containers through the inventory service.
@@ -79,7 +78,7 @@ func (d Depots) Hold(ctx context.Context, bookings []*consignment.Booking) []err
 		req.Holds[i] = hold
 	}
 	resp, err := d.client.HoldContainers(ctx, req)
-	return each("inventory", bookings, resp.GetResults(), err, func(b *consignment.Booking, r *inventoryv1.HoldContainersResult) {
+	return each(bookings, resp.GetResults(), err, func(b *consignment.Booking, r *inventoryv1.HoldContainersResult) {
 		if until := r.GetHeld().GetExpireTime().AsTime(); until.Before(b.Expires) {
 			b.Expires = until
 		}
@@ -97,32 +96,21 @@ func (d Depots) Release(ctx context.Context, consignments []*consignment.Consign
 		req.Releases = append(req.Releases, release)
 	}
 	_, err := d.client.ReleaseContainers(ctx, req)
-	return away("inventory", err)
+	return err
 }
 
 // each hands the results of a batch to their bookings and returns one error a booking.
-func each[R interface{ GetFailure() *failurev1.Failure }](service string, bookings []*consignment.Booking, results []R, err error, take func(*consignment.Booking, R)) []error {
+func each[R interface{ GetFailure() *failurev1.Failure }](bookings []*consignment.Booking, results []R, err error, take func(*consignment.Booking, R)) []error {
 	errs := make([]error, len(bookings))
 	if err == nil && len(results) != len(bookings) {
-		err = status.Errorf(codes.Unavailable, "%d results for %d holds", len(results), len(bookings))
+		err = fmt.Errorf("%d results for %d holds", len(results), len(bookings))
 	}
 	for i, b := range bookings {
 		if err != nil {
-			errs[i] = away(service, err)
+			errs[i] = err
 		} else if errs[i] = failure.FromProto(results[i].GetFailure()); errs[i] == nil {
 			take(b, results[i])
 		}
 	}
 	return errs
-}
-
-// away says that another service could not be asked. Only what it refused by itself passes.
-func away(service string, err error) error {
-	switch status.Code(err) {
-	case codes.OK:
-		return nil
-	case codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated:
-		return err
-	}
-	return failure.Unavailable(err, "the %s service does not answer; try again", service)
 }

@@ -27,8 +27,9 @@ import (
 )
 
 const (
-	maxMessage = 4 << 20         // bytes of a request
-	drainTime  = 4 * time.Second // for calls in progress at shutdown
+	maxMessage = 4 << 20          // bytes of a request
+	drainTime  = 4 * time.Second  // for calls in progress at shutdown
+	callTime   = 25 * time.Second // for a call whose caller gave it more, or for ever
 )
 
 // Edge is the open public port. Use [Listen], then Serve.
@@ -48,7 +49,7 @@ func Listen(ctx context.Context, address string, dapr *sidecar.Sidecar, log *slo
 	}
 	e := &Edge{listener: listener, inside: bufconn.Listen(1 << 20)}
 	// A little over the limit still arrives, so that the refusal can say what the limit is.
-	e.grpc = serve.NewServer(log, grpc.MaxRecvMsgSize(2*maxMessage), grpc.ChainUnaryInterceptor(limitSize))
+	e.grpc = serve.NewServer(log, grpc.MaxRecvMsgSize(2*maxMessage), grpc.ChainUnaryInterceptor(limitSize, limitTime))
 	rpc.Register(e.grpc, dapr)
 	healthv1.RegisterHealthServer(e.grpc, health.NewServer())
 	reflection.Register(e.grpc)
@@ -116,5 +117,11 @@ func limitSize(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grp
 	if m, ok := req.(proto.Message); ok && proto.Size(m) > maxMessage {
 		return nil, failure.Invalid("body", "must have at most %d bytes", maxMessage)
 	}
+	return handle(ctx, req)
+}
+
+func limitTime(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
 	return handle(ctx, req)
 }

@@ -28,6 +28,19 @@ const maxBody = 4 << 20
 //go:embed openapi.swagger.json
 var openAPI []byte
 
+// welcome is for those who open the address in a browser.
+const welcome = `Seaport
+
+GET  /v1/consignments     what was booked, the newest first
+POST /v1/consignments     book a consignment
+GET  /v1/vessels          the fleet and the room on it
+GET  /v1/depots           the depots and their empty containers
+GET  /openapi.json        every route
+GET  /healthz             whether the platform is ready
+
+gRPC answers on this port too, with reflection.
+`
+
 // Handler returns the REST side of the gRPC server at the other end of conn. Health answers
 // GET /healthz.
 func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (http.Handler, error) {
@@ -56,6 +69,10 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (h
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(openAPI)
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(welcome))
 	})
 	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -90,7 +107,10 @@ func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshal
 	}
 }
 
-var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
+var (
+	unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
+	wrongValue   = regexp.MustCompile(`invalid value for (\w+) field (\w+): (.*)`)
+)
 
 // clearer words what the JSON decoder says about a body.
 func clearer(err error) error {
@@ -103,6 +123,9 @@ func clearer(err error) error {
 	}
 	if found := unknownField.FindStringSubmatch(st.Message()); found != nil {
 		return failure.Invalid(found[1], "there is no such field")
+	}
+	if found := wrongValue.FindStringSubmatch(st.Message()); found != nil {
+		return failure.Invalid(found[2], "must be of type %s, not %s", found[1], found[3])
 	}
 	if st.Message() == (&http.MaxBytesError{}).Error() {
 		return failure.Invalid("body", "must have at most %d bytes", maxBody)

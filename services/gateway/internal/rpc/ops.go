@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 
@@ -36,7 +37,7 @@ func (o *ops) client(appID string) (opsv1.OpsServiceClient, error) {
 	}
 	client, ok := o.clients[appID]
 	if !ok {
-		return nil, failure.NotFound("app_id", "there is no service %q; there are gateway and %q", appID, Behind)
+		return nil, failure.NotFound("app_id", "there is no service %q; there are gateway, %s", appID, strings.Join(Behind, ", "))
 	}
 	return client, nil
 }

@@ -1,11 +1,13 @@
 // Package rpc passes calls on to the services behind the gateway. It translates and decides
-// nothing; what it adds is that bookings made at the same time share one crossing of the sidecars.
+// nothing. What it adds: bookings made at the same time share one crossing of the sidecars, and a
+// call that changes something has a request_id, since sidecars repeat calls whose answer was lost.
 package rpc
 
 import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
@@ -42,7 +44,15 @@ func newShipping(conn grpc.ClientConnInterface) *shipping {
 }
 
 func (s *shipping) CreateConsignment(ctx context.Context, req *consignmentv1.CreateConsignmentRequest) (*consignmentv1.CreateConsignmentResponse, error) {
+	identify(&req.RequestId)
 	return s.create.Do(ctx, req)
+}
+
+// identify gives a request an id when its caller gave none.
+func identify(requestID *string) {
+	if *requestID == "" {
+		*requestID = uuid.NewString()
+	}
 }
 
 func (s *shipping) createMany(ctx context.Context, requests []*consignmentv1.CreateConsignmentRequest) []batch.Result[*consignmentv1.CreateConsignmentResponse] {
@@ -58,6 +68,9 @@ func (s *shipping) createMany(ctx context.Context, requests []*consignmentv1.Cre
 }
 
 func (s *shipping) BatchCreateConsignments(ctx context.Context, req *consignmentv1.BatchCreateConsignmentsRequest) (*consignmentv1.BatchCreateConsignmentsResponse, error) {
+	for _, item := range req.GetRequests() {
+		identify(&item.RequestId)
+	}
 	return s.client.BatchCreateConsignments(ctx, req)
 }
 
@@ -81,6 +94,10 @@ type fleet struct {
 }
 
 func (f *fleet) CreateVessel(ctx context.Context, req *vesselv1.CreateVesselRequest) (*vesselv1.CreateVesselResponse, error) {
+	identify(&req.RequestId)
+	if req.GetId() == "" {
+		req.Id = uuid.NewString()
+	}
 	return f.client.CreateVessel(ctx, req)
 }
 
@@ -104,6 +121,7 @@ type inventory struct {
 }
 
 func (i *inventory) StockDepot(ctx context.Context, req *inventoryv1.StockDepotRequest) (*inventoryv1.StockDepotResponse, error) {
+	identify(&req.RequestId)
 	return i.client.StockDepot(ctx, req)
 }
 

@@ -34,7 +34,7 @@ func Register(server grpc.ServiceRegistrar, fleet *vessel.Fleet) {
 func (s *Server) CreateVessel(ctx context.Context, req *vesselv1.CreateVesselRequest) (*vesselv1.CreateVesselResponse, error) {
 	v, err := s.fleet.Create(ctx, vessel.Vessel{
 		ID: req.GetId(), Name: req.GetName(), Capacity: req.GetCapacity(), MaxWeight: req.GetMaxWeight(),
-		Available: req.Available == nil || req.GetAvailable(), OwnerID: req.GetOwnerId(),
+		Available: req.Available == nil || req.GetAvailable(), OwnerID: req.GetOwnerId(), Request: req.GetRequestId(),
 	})
 	if err != nil {
 		return nil, err

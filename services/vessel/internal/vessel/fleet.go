@@ -71,7 +71,7 @@ type Held struct {
 	Err     error
 }
 
-// Create adds a vessel. Errors: INVALID_ARGUMENT, ALREADY_EXISTS.
+// Create adds a vessel. The same request creates once. Errors: INVALID_ARGUMENT, ALREADY_EXISTS.
 func (f *Fleet) Create(ctx context.Context, v Vessel) (Vessel, error) {
 	if v.ID == "" {
 		v.ID = f.NewID()
@@ -84,6 +84,9 @@ func (f *Fleet) Create(ctx context.Context, v Vessel) (Vessel, error) {
 	if there, err := f.Vessels.Get(ctx, v.ID); err != nil {
 		return Vessel{}, err
 	} else if there.Exists() {
+		if there.sameRequest(&v) {
+			return there, nil
+		}
 		return Vessel{}, taken
 	}
 	// Listed first: a listed id without a vessel is passed over, a vessel that is not listed
@@ -92,10 +95,12 @@ func (f *Fleet) Create(ctx context.Context, v Vessel) (Vessel, error) {
 		return Vessel{}, err
 	}
 	stored, err := f.Vessels.Update(ctx, v.ID, func(doc *Vessel) error {
-		if doc.Exists() {
+		switch {
+		case !doc.Exists():
+			*doc = v
+		case !doc.sameRequest(&v):
 			return taken
 		}
-		*doc = v
 		return nil
 	})
 	if err != nil {

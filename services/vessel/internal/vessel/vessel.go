@@ -19,6 +19,7 @@ type Vessel struct {
 	Available  bool      `json:"available"`
 	OwnerID    string    `json:"owner_id,omitempty"`
 	CreateTime time.Time `json:"create_time"`
+	Request    string    `json:"request,omitempty"` // the request that created it
 
 	Room ledger.Ledger `json:"room"`
 }
@@ -65,5 +66,14 @@ func (v *Vessel) Check() error {
 	if utf8.RuneCountInString(v.OwnerID) > 128 {
 		wrong = append(wrong, failure.Invalid("owner_id", "must have at most 128 characters"))
 	}
+	if utf8.RuneCountInString(v.Request) > 128 {
+		wrong = append(wrong, failure.Invalid("request_id", "must have at most 128 characters"))
+	}
 	return failure.All(wrong...)
+}
+
+// sameRequest says that a vessel was created by the request that now comes again.
+func (v *Vessel) sameRequest(again *Vessel) bool {
+	return v.Request != "" && v.Request == again.Request && v.Name == again.Name &&
+		v.Capacity == again.Capacity && v.MaxWeight == again.MaxWeight
 }
