@@ -49,7 +49,7 @@ test-unit: ## unit tests, with the race detector where there is a C compiler
 test-e2e: build ## end-to-end tests: the platform with its real sidecars and broker (ARGS: of go test)
 	@echo "== end-to-end tests"
 	$(SEAPORT) tools build daprd placement scheduler nats-server
-	go test -count=1 -timeout 40m $(ARGS) ./tests/...
+	go test -count=1 -timeout 40m -p 1 $(ARGS) ./tests/...
 
 .PHONY: bench
 bench: build ## measure bookings beside pings on a platform of its own (ARGS: of seaport bench)

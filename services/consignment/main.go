@@ -36,7 +36,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 	defer dapr.Close()
 
 	state := store.New(store.Config{
-		State: dapr.State("statestore"), Publisher: dapr.Publisher("pubsub", cfg.AppID), Lease: lease, Now: time.Now, Log: log,
+		State: dapr.State("statestore"), Publisher: dapr.Publisher("pubsub"), Lease: lease, Now: time.Now, Log: log,
 	})
 	bookings := consignment.NewBookings(consignment.Config{
 		Vessels: rpc.NewVessels(dapr.App("vessel")),

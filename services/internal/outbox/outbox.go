@@ -175,15 +175,27 @@ const deleteAfter = 200 * time.Millisecond
 // deleteFull is how many rows wait at most.
 const deleteFull = 128
 
-// Run publishes commits in their order and has their rows deleted, until ctx ends.
+// publishEvery is how long commits wait for others after a publication, to be published together:
+// a message costs the broker, two sidecars a subscriber and each subscriber's store much the same
+// whatever the number of events in it.
+const publishEvery = 40 * time.Millisecond
+
+// Run publishes commits in their order and has their rows deleted, until ctx ends. A commit after a
+// quiet time is published at once.
 func (o *Outbox) Run(ctx context.Context) error {
+	var last time.Time
 	idle := time.NewTimer(deleteAfter)
 	defer idle.Stop()
 	for {
 		select {
 		case entry := <-o.publish:
+			select {
+			case <-time.After(publishEvery - time.Since(last)):
+			case <-ctx.Done():
+			}
 			entries := o.waiting(entry)
 			o.publishUntilTaken(ctx, entries)
+			last = time.Now()
 			if ctx.Err() != nil {
 				return ctx.Err() // what was not taken stays for whoever takes the seat over
 			}

@@ -25,8 +25,9 @@ import (
 	"seaport.example/services/internal/seat"
 )
 
-// perPage is how many entries a sealed page holds.
-const perPage = 32
+// perPage is how many entries a sealed page holds. A head, which holds up to two pages, is written
+// with every entry, while many sealed pages are read in one call: so pages are small.
+const perPage = 8
 
 // Sizes of the pages that a caller may ask for.
 const (

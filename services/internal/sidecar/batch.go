@@ -22,15 +22,43 @@ const (
 	maxPackedBytes = 256 << 10 // of their data, well below a broker's limit of 1 MiB
 )
 
-// packed is an event inside a batch: a CloudEvent.
-type packed struct {
+// cloudEvent is an event in the JSON format of CloudEvents.
+type cloudEvent struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              string          `json:"id"`
 	Source          string          `json:"source"`
 	Type            string          `json:"type"`
+	Topic           string          `json:"topic"`
 	DataContentType string          `json:"datacontenttype"`
 	Data            json.RawMessage `json:"data,omitempty"`
 	DataBase64      []byte          `json:"data_base64,omitempty"`
+}
+
+// source is what all events come from; which service it was is in the message around them.
+const source = "seaport"
+
+// MarshalJSON returns the event as a CloudEvent.
+func (e Event) MarshalJSON() ([]byte, error) {
+	ce := cloudEvent{SpecVersion: "1.0", ID: e.ID, Source: source, Type: e.Type, Topic: e.Topic, DataContentType: e.ContentType}
+	if strings.HasPrefix(e.ContentType, "application/json") {
+		ce.Data = e.Data
+	} else {
+		ce.DataBase64 = e.Data
+	}
+	return json.Marshal(ce)
+}
+
+// UnmarshalJSON reads a CloudEvent.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	var ce cloudEvent
+	if err := json.Unmarshal(data, &ce); err != nil {
+		return err
+	}
+	*e = Event{ID: ce.ID, Topic: ce.Topic, Type: ce.Type, ContentType: ce.DataContentType, Data: ce.Data}
+	if ce.DataBase64 != nil {
+		e.Data = ce.DataBase64
+	}
+	return nil
 }
 
 // fitting returns how many of the events go into one message, at least one.
@@ -47,17 +75,8 @@ func fitting(events []Event) int {
 
 // pack makes one message of events. Its id is that of its first event, with their number: the
 // message is new whenever its content is, and its events keep their own ids.
-func pack(source string, events []Event) (Event, error) {
-	batch := make([]packed, len(events))
-	for i, e := range events {
-		batch[i] = packed{SpecVersion: "1.0", ID: e.ID, Source: source, Type: e.Type, DataContentType: e.ContentType}
-		if strings.HasPrefix(e.ContentType, "application/json") {
-			batch[i].Data = e.Data
-		} else {
-			batch[i].DataBase64 = e.Data
-		}
-	}
-	data, err := json.Marshal(batch)
+func pack(events []Event) (Event, error) {
+	data, err := json.Marshal(events)
 	if err != nil {
 		return Event{}, fmt.Errorf("pack %d events: %w", len(events), err)
 	}
@@ -72,16 +91,12 @@ func unpack(message Event) ([]Event, error) {
 	if message.Type != batchType {
 		return []Event{message}, nil
 	}
-	var batch []packed
-	if err := json.Unmarshal(message.Data, &batch); err != nil {
+	var events []Event
+	if err := json.Unmarshal(message.Data, &events); err != nil {
 		return nil, fmt.Errorf("unpack message %s of %s: %w", message.ID, message.Topic, err)
 	}
-	events := make([]Event, len(batch))
-	for i, e := range batch {
-		events[i] = Event{ID: e.ID, Topic: message.Topic, Type: e.Type, ContentType: e.DataContentType, Data: e.Data}
-		if e.DataBase64 != nil {
-			events[i].Data = e.DataBase64
-		}
+	for i := range events {
+		events[i].Topic = message.Topic
 	}
 	return events, nil
 }

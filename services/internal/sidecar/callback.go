@@ -132,21 +132,11 @@ func eventOf(topic string, entry *runtimev1.TopicEventBulkRequestEntry) Event {
 	if ce := entry.GetCloudEvent(); ce != nil {
 		return Event{ID: ce.GetId(), Topic: topic, Type: ce.GetType(), ContentType: ce.GetDataContentType(), Data: ce.GetData()}
 	}
-	event := Event{ID: entry.GetEntryId(), Topic: topic, ContentType: entry.GetContentType(), Data: entry.GetBytes()}
-	var envelope struct {
-		ID              string          `json:"id"`
-		Type            string          `json:"type"`
-		DataContentType string          `json:"datacontenttype"`
-		Data            json.RawMessage `json:"data"`
-		DataBase64      []byte          `json:"data_base64"`
+	var event Event
+	if json.Unmarshal(entry.GetBytes(), &event) != nil || event.ID == "" {
+		event = Event{ID: entry.GetEntryId(), ContentType: entry.GetContentType(), Data: entry.GetBytes()}
 	}
-	if json.Unmarshal(entry.GetBytes(), &envelope) == nil && envelope.ID != "" {
-		event.ID, event.Type, event.ContentType = envelope.ID, envelope.Type, envelope.DataContentType
-		event.Data = envelope.Data
-		if envelope.DataBase64 != nil {
-			event.Data = envelope.DataBase64
-		}
-	}
+	event.Topic = topic
 	return event
 }
 

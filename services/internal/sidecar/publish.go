@@ -7,26 +7,24 @@ import (
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 )
 
-// Event is a CloudEvent on its way out or in.
+// Event is a CloudEvent on its way out or in. As JSON it has the form that CloudEvents give it.
 type Event struct {
-	ID          string `json:"id"` // the same however often the event is sent
-	Topic       string `json:"topic"`
-	Type        string `json:"type"`         // the payload's message, for instance "seaport.event.v1.ConsignmentBooked"
-	ContentType string `json:"content_type"` // how Data is encoded, for instance "application/json"
-	Data        []byte `json:"data"`
+	ID          string // the same however often the event is sent
+	Topic       string
+	Type        string // the payload's message, for instance "seaport.event.v1.ConsignmentBooked"
+	ContentType string // how Data is encoded, for instance "application/json"
+	Data        []byte
 }
 
 // Publisher sends events to a broker.
 type Publisher struct {
 	client runtimev1.DaprClient
 	pubsub string
-	source string
 }
 
-// Publisher returns the publisher of the named pub/sub component. Source is the app-id of this
-// service.
-func (s *Sidecar) Publisher(pubsub, source string) *Publisher {
-	return &Publisher{client: s.client, pubsub: pubsub, source: source}
+// Publisher returns the publisher of the named pub/sub component.
+func (s *Sidecar) Publisher(pubsub string) *Publisher {
+	return &Publisher{client: s.client, pubsub: pubsub}
 }
 
 // Publish sends events of one topic, many of them in one message. After an error any of them may
@@ -47,7 +45,7 @@ func (p *Publisher) send(ctx context.Context, topic string, events []Event) erro
 	message := events[0]
 	if len(events) > 1 {
 		var err error
-		if message, err = pack(p.source, events); err != nil {
+		if message, err = pack(events); err != nil {
 			return err
 		}
 	}
