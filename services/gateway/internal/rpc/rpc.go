@@ -39,7 +39,7 @@ type shipping struct {
 
 func newShipping(conn grpc.ClientConnInterface) *shipping {
 	s := &shipping{client: consignmentv1.NewShippingServiceClient(conn)}
-	s.create = batch.New(batch.Config{Max: 128, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
+	s.create = batch.New(batch.Config{Max: 256, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
 	return s
 }
 
