@@ -9,10 +9,10 @@ import (
 
 	"google.golang.org/grpc"
 
-	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	"seaport.example/services/internal/holds"
 	"seaport.example/services/internal/pages"
 	"seaport.example/services/internal/serve"
+	"seaport.example/services/internal/shipping"
 	"seaport.example/services/internal/sidecar"
 	"seaport.example/services/inventory/internal/inventory"
 	"seaport.example/services/inventory/internal/rpc"
@@ -41,7 +41,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 	depots := inventory.NewDepots(inventory.Config{
 		Store:        holds.NewKeeper[inventory.Depot](state, "depot", time.Now, log),
 		Register:     pages.New(state, "depot").Scope("all"),
-		Consignments: rpc.Consignments{Client: consignmentv1.NewShippingServiceClient(dapr.App("consignment"))},
+		Consignments: shipping.New(dapr.App("consignment")),
 		HoldTTL:      holdTTL,
 		Now:          time.Now,
 		Log:          log,

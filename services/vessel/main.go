@@ -10,10 +10,10 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
-	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	"seaport.example/services/internal/holds"
 	"seaport.example/services/internal/pages"
 	"seaport.example/services/internal/serve"
+	"seaport.example/services/internal/shipping"
 	"seaport.example/services/internal/sidecar"
 	"seaport.example/services/vessel/internal/rpc"
 	"seaport.example/services/vessel/internal/topic"
@@ -42,7 +42,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 	fleet := vessel.NewFleet(vessel.Config{
 		Vessels:      holds.NewKeeper[vessel.Vessel](state, "vessel", time.Now, log),
 		Register:     pages.New(state, "vessel").Scope("all"),
-		Consignments: rpc.Consignments{Client: consignmentv1.NewShippingServiceClient(dapr.App("consignment"))},
+		Consignments: shipping.New(dapr.App("consignment")),
 		HoldTTL:      holdTTL,
 		Now:          time.Now,
 		NewID:        uuid.NewString,

@@ -18,7 +18,7 @@ func TestKillEverythingInTheMiddleOfBookings(t *testing.T) {
 	}
 	t.Parallel()
 	data := platform.Folder(t)
-	flags := []string{"--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_OUTBOX_LEASE=6s"}
+	flags := []string{"--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s"}
 	p := platform.StartIn(t, data, flags...)
 	c := p.Client(t)
 	orders := freight.Orders(bookings, freight.Vessel(t, c, bookings, 1_000_000), 100, freight.Depot(t, c, bookings))

@@ -29,7 +29,7 @@ const (
 // no hold is left and all totals agree.
 func TestKillInTheMiddleOfBookings(t *testing.T) {
 	t.Parallel()
-	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_OUTBOX_LEASE=6s")
+	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s")
 	c := p.Client(t)
 	for _, victim := range []string{
 		"consignment", "consignment.daprd", "vessel", "vessel.daprd", "inventory", "inventory.daprd", "gateway", "gateway.daprd", "nats",
@@ -45,7 +45,7 @@ func TestKillOneOfTwoReplicas(t *testing.T) {
 		t.Skip("takes a minute")
 	}
 	t.Parallel()
-	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_OUTBOX_LEASE=6s",
+	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s",
 		"--replicas", "consignment=2", "--replicas", "vessel=2")
 	c := p.Client(t)
 	for _, victim := range []string{"consignment#2", "vessel", "consignment.daprd"} {

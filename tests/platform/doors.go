@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -108,6 +109,9 @@ func (p *Platform) REST(t testing.TB, method, path string, body []byte) Answer {
 	return Answer{response.StatusCode, response.Header.Get("Content-Type"), content}
 }
 
+// commandLimit is how long a command line may take.
+const commandLimit = time.Minute
+
 // Outcome is how a command line ended.
 type Outcome struct {
 	Exit           int
@@ -139,11 +143,21 @@ func command(t testing.TB, stdin string, environ []string, args ...string) Outco
 		t.Fatal(err)
 	}
 	var stdout, stderr strings.Builder
-	cmd := exec.CommandContext(t.Context(), binary, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), commandLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.SysProcAttr = attributes()
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopLimit
 	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), environ...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
-	err = cmd.Run()
+	if err = launch(cmd); err == nil {
+		err = cmd.Wait()
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("seaport %s: not done after %s; it said\n%s%s", strings.Join(args, " "), commandLimit, stdout.String(), stderr.String())
+	}
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		t.Fatalf("seaport %s: %v", strings.Join(args, " "), err)
 	}

@@ -166,6 +166,12 @@ func (s *Store[T]) write(ctx context.Context, id string, before sidecar.Value, c
 	if doc, err = s.decode(id, before); err != nil {
 		return doc, false, err
 	}
+	unchanged := before.Data
+	if before.Missing() { // nothing is written where there was nothing and nothing came
+		if unchanged, err = json.Marshal(&doc); err != nil {
+			return doc, false, fmt.Errorf("encode %q: %w", s.prefix+id, err)
+		}
+	}
 	if err := change(&doc); err != nil {
 		return doc, false, err
 	}
@@ -173,7 +179,7 @@ func (s *Store[T]) write(ctx context.Context, id string, before sidecar.Value, c
 	if err != nil {
 		return doc, false, fmt.Errorf("encode %q: %w", s.prefix+id, err)
 	}
-	if bytes.Equal(data, before.Data) {
+	if bytes.Equal(data, unchanged) {
 		return doc, false, nil
 	}
 	err = s.state.Put(ctx, sidecar.Write{Key: s.prefix + id, Data: data, ETag: before.ETag})

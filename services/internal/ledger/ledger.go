@@ -188,6 +188,9 @@ func (l *Ledger) Release(id string, fact Fact) {
 		l.drop(id)
 	case there:
 		l.Used = l.Used.minus(entry.Amount)
+		if entry.Phase == Held && fact.Confirmed != nil { // the same, beside what was confirmed
+			l.Used = l.Used.minus(*fact.Confirmed)
+		}
 		l.put(id, Entry{Phase: Released})
 	case fact.Released:
 	default:

@@ -250,8 +250,8 @@ func (s *Seat) strike(ctx context.Context, number, term string) error {
 	return err
 }
 
-// Leave frees the seat of a replica that has nothing left to finish.
-func (s *Seat) Leave(ctx context.Context) {
+// Leave frees the seat of a replica that has nothing left to finish, after a last act under it.
+func (s *Seat) Leave(ctx context.Context, last func(ctx context.Context, held Held) error) {
 	held := s.current()
 	s.mu.Lock()
 	s.held = Held{}
@@ -259,7 +259,11 @@ func (s *Seat) Leave(ctx context.Context) {
 	if held.Term == "" {
 		return
 	}
-	if err := s.strike(ctx, strconv.Itoa(held.Number), held.Term); err != nil {
+	err := last(ctx, held)
+	if err == nil {
+		err = s.strike(ctx, strconv.Itoa(held.Number), held.Term)
+	}
+	if err != nil {
 		s.cfg.Log.Info("seat not freed; its lease will run out", "error", err)
 	}
 }

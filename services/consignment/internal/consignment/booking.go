@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"seaport.example/services/internal/failure"
 )
@@ -357,7 +356,7 @@ func inOrder(err error, c *Consignment) error {
 
 // Get returns a consignment. Errors: INVALID_ARGUMENT, NOT_FOUND.
 func (b *Bookings) Get(ctx context.Context, id string) (Consignment, error) {
-	if err := checkName("id", id); err != nil {
+	if err := failure.Text("id", id, maxName); err != nil {
 		return Consignment{}, err
 	}
 	c, err := b.Store.Get(ctx, id)
@@ -370,7 +369,7 @@ func (b *Bookings) Get(ctx context.Context, id string) (Consignment, error) {
 // Page lists consignments, the newest first: of one customer, or of all for "".
 func (b *Bookings) Page(ctx context.Context, customer string, size int32, token string) (page []Consignment, next string, err error) {
 	if customer != "" {
-		if err := checkName("customer_id", customer); err != nil {
+		if err := failure.Text("customer_id", customer, maxName); err != nil {
 			return nil, "", err
 		}
 	}
@@ -393,8 +392,8 @@ func (b *Bookings) Page(ctx context.Context, customer string, size int32, token 
 // Cancel cancels a consignment and gives back what it holds; once is enough, more does no harm.
 // Errors: INVALID_ARGUMENT, NOT_FOUND.
 func (b *Bookings) Cancel(ctx context.Context, id, reason string) (Consignment, error) {
-	if utf8.RuneCountInString(reason) > maxReason {
-		return Consignment{}, failure.Invalid("reason", "must have at most %d characters", maxReason)
+	if err := failure.Longest("reason", reason, maxReason); err != nil {
+		return Consignment{}, err
 	}
 	c, err := b.Get(ctx, id)
 	if err != nil || c.Status == Cancelled {

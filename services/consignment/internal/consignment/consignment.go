@@ -6,10 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"seaport.example/services/internal/failure"
 )
@@ -123,9 +120,7 @@ func (o *Order) Check() error {
 			wrong = append(wrong, err)
 		}
 	}
-	if utf8.RuneCountInString(o.Description) > maxDescription {
-		note(failure.Invalid("description", "must have at most %d characters", maxDescription))
-	}
+	note(failure.Longest("description", o.Description, maxDescription))
 	if o.Weight <= 0 {
 		note(failure.Invalid("weight", "must be above zero kilograms, not %d", o.Weight))
 	}
@@ -138,12 +133,10 @@ func (o *Order) Check() error {
 		o.checkContainers(note)
 	}
 	if o.Wished != "" {
-		note(checkName("vessel_id", o.Wished))
+		note(failure.Text("vessel_id", o.Wished, maxName))
 	}
-	note(checkName("customer_id", o.Customer))
-	if utf8.RuneCountInString(o.RequestID) > maxName {
-		note(failure.Invalid("request_id", "must have at most %d characters", maxName))
-	}
+	note(failure.Text("customer_id", o.Customer, maxName))
+	note(failure.Longest("request_id", o.RequestID, maxName))
 	return failure.All(wrong...)
 }
 
@@ -151,50 +144,21 @@ func (o *Order) checkContainers(note func(*failure.Error)) {
 	seen := make(map[string]int, len(o.Containers))
 	for i, c := range o.Containers {
 		field := func(name string) string { return fmt.Sprintf("containers[%d].%s", i, name) }
-		note(checkOrigin(field("origin"), c.Origin))
+		note(failure.Text(field("origin"), c.Origin, maxOrigin))
 		if c.ID != "" {
-			note(checkName(field("id"), c.ID))
+			note(failure.Text(field("id"), c.ID, maxName))
 			if first, again := seen[c.ID]; again {
 				note(failure.Invalid(field("id"), "is that of containers[%d] already", first))
 			}
 			seen[c.ID] = i
 		}
 		if c.Customer != "" {
-			note(checkName(field("customer_id"), c.Customer))
+			note(failure.Text(field("customer_id"), c.Customer, maxName))
 		}
 		if c.User != "" {
-			note(checkName(field("user_id"), c.User))
+			note(failure.Text(field("user_id"), c.User, maxName))
 		}
 	}
-}
-
-// checkName checks an id that somebody else chose.
-func checkName(field, name string) *failure.Error {
-	switch {
-	case name == "":
-		return failure.Invalid(field, "is missing")
-	case utf8.RuneCountInString(name) > maxName:
-		return failure.Invalid(field, "must have at most %d characters", maxName)
-	case strings.Contains(name, "||"):
-		return failure.Invalid(field, "must not contain \"||\"")
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return failure.Invalid(field, "must not contain control characters")
-	}
-	return nil
-}
-
-func checkOrigin(field, origin string) *failure.Error {
-	switch {
-	case strings.TrimSpace(origin) == "":
-		return failure.Invalid(field, "is missing: name the depot the empty container comes from")
-	case utf8.RuneCountInString(origin) > maxOrigin:
-		return failure.Invalid(field, "must have at most %d characters", maxOrigin)
-	case strings.Contains(origin, "||"):
-		return failure.Invalid(field, "must not contain \"||\"")
-	case strings.ContainsFunc(origin, unicode.IsControl):
-		return failure.Invalid(field, "must not contain control characters")
-	}
-	return nil
 }
 
 // booking returns what is to be booked for an order.

@@ -62,11 +62,7 @@ func (c *claims) decide(ctx context.Context, held seat.Held, ids []string, uncer
 	if err := c.announce(ctx); err != nil {
 		return nil, err
 	}
-	values, err := c.read(ctx, held, ids)
-	if err != nil {
-		return nil, err
-	}
-	others, err := c.others(held, values)
+	values, others, err := c.read(ctx, held, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -142,32 +138,44 @@ func (c *claims) announce(ctx context.Context) error {
 	return c.state.Transact(ctx, []sidecar.Item{{Key: claimsKey(held.Number), Data: data}}, nil)
 }
 
-// read reads what the others announce and the bookings that are there.
-func (c *claims) read(ctx context.Context, held seat.Held, ids []string) (map[string]sidecar.Value, error) {
-	keys := make([]string, 0, seat.Count+len(ids))
+// read reads the bookings that are there and returns them with what the others announce.
+func (c *claims) read(ctx context.Context, held seat.Held, ids []string) (values map[string]sidecar.Value, others map[string]bool, err error) {
+	var keys, rows []string
 	for n := range seat.Count {
 		if n != held.Number {
 			keys = append(keys, claimsKey(n))
 		}
 	}
 	for _, id := range ids {
-		keys = append(keys, keyPrefix+id)
+		rows = append(rows, keyPrefix+id)
 	}
-	return c.state.GetMany(ctx, keys)
+	if values, err = c.state.GetMany(ctx, append(keys, rows...)); err != nil {
+		return nil, nil, err
+	}
+	others, alone, err := c.others(held, values)
+	if err != nil || alone {
+		return values, others, err
+	}
+	// A store may read the keys of one call at different times: a booking just before it is stored,
+	// its claim just after that has ended. So the bookings are read once more, after the claims.
+	again, err := c.state.GetMany(ctx, rows)
+	maps.Copy(values, again)
+	return values, others, err
 }
 
-// others returns what the other replicas announce.
-func (c *claims) others(held seat.Held, values map[string]sidecar.Value) (map[string]bool, error) {
+// others returns what the other replicas announce, and whether there are none.
+func (c *claims) others(held seat.Held, values map[string]sidecar.Value) (others map[string]bool, alone bool, err error) {
 	now := c.now().UnixMilli()
-	others := make(map[string]bool)
+	others, alone = make(map[string]bool), true
 	for n := range seat.Count {
 		value := values[claimsKey(n)]
 		if n == held.Number || value.Missing() {
 			continue
 		}
+		alone = false
 		var doc announced
 		if err := json.Unmarshal(value.Data, &doc); err != nil {
-			return nil, fmt.Errorf("decode %q: %w", claimsKey(n), err)
+			return nil, false, fmt.Errorf("decode %q: %w", claimsKey(n), err)
 		}
 		for id, until := range doc.Until {
 			if until >= now {
@@ -175,7 +183,7 @@ func (c *claims) others(held seat.Held, values map[string]sidecar.Value) (map[st
 			}
 		}
 	}
-	return others, nil
+	return others, alone, nil
 }
 
 // drop ends claims. Others find a booking that was stored, whatever is announced; one that was
@@ -188,9 +196,9 @@ func (c *claims) drop(ctx context.Context, booked, refused []string) {
 	}
 }
 
-// clear forgets what a dead replica announced.
-func (c *claims) clear(ctx context.Context, dead seat.Held) error {
-	return c.state.Transact(ctx, nil, []string{claimsKey(dead.Number)})
+// clear forgets what a replica announced that is gone.
+func (c *claims) clear(ctx context.Context, gone seat.Held) error {
+	return c.state.Transact(ctx, nil, []string{claimsKey(gone.Number)})
 }
 
 func claimsKey(number int) string { return "claims/" + strconv.Itoa(number) }

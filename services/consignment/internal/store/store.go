@@ -87,7 +87,7 @@ func (s *Store) Run(ctx context.Context) error {
 	<-ctx.Done()
 	if s.outbox.Drained(3 * time.Second) {
 		leaving, cancel := context.WithTimeout(after, time.Second)
-		s.seat.Leave(leaving)
+		s.seat.Leave(leaving, s.claims.clear)
 		cancel()
 	}
 	stop()

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
@@ -64,17 +62,5 @@ func Key(origin string) string { return url.QueryEscape(strings.ToLower(tidy(ori
 
 func tidy(origin string) string { return strings.Join(strings.Fields(origin), " ") }
 
-// CheckOrigin returns an error for an origin no depot can have.
-func CheckOrigin(field, origin string) *failure.Error {
-	switch n := utf8.RuneCountInString(tidy(origin)); {
-	case n < 1:
-		return failure.Invalid(field, "is missing: name the depot, for instance \"Derby, United Kingdom\"")
-	case n > 200:
-		return failure.Invalid(field, "must have at most 200 characters")
-	case strings.Contains(origin, "||"):
-		return failure.Invalid(field, "must not contain \"||\"")
-	case strings.ContainsFunc(origin, unicode.IsControl):
-		return failure.Invalid(field, "must not contain control characters")
-	}
-	return nil
-}
+// maxOrigin is how many characters the name of a place has at most.
+const maxOrigin = 200

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
@@ -72,14 +71,14 @@ type Held struct {
 // once. Errors: INVALID_ARGUMENT.
 func (d *Depots) Stock(ctx context.Context, origin string, containers int64, request string) (Depot, error) {
 	var wrong []*failure.Error
-	if err := CheckOrigin("origin", origin); err != nil {
+	if err := failure.Text("origin", origin, maxOrigin); err != nil {
 		wrong = append(wrong, err)
 	}
 	if containers < 1 || containers > 1_000_000 {
 		wrong = append(wrong, failure.Invalid("containers", "must be 1 to 1000000"))
 	}
-	if utf8.RuneCountInString(request) > 128 {
-		wrong = append(wrong, failure.Invalid("request_id", "must have at most 128 characters"))
+	if err := failure.Longest("request_id", request, 128); err != nil {
+		wrong = append(wrong, err)
 	}
 	if err := failure.All(wrong...); err != nil {
 		return Depot{}, err
@@ -154,7 +153,7 @@ func check(w Wanted) error {
 		wrong = append(wrong, failure.Invalid("pickups", "must not be empty"))
 	}
 	for i, p := range w.Pickups {
-		if err := CheckOrigin(field(i), p.Origin); err != nil {
+		if err := failure.Text(field(i), p.Origin, maxOrigin); err != nil {
 			wrong = append(wrong, err)
 		}
 		if p.Containers <= 0 {

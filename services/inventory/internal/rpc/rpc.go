@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/inventory/internal/inventory"
@@ -106,17 +105,4 @@ func toProto(d inventory.Depot) *inventoryv1.Depot {
 		PendingHolds: int32(d.Containers.Pending()), //nolint:gosec // bounded by what is in flight
 		CreateTime:   timestamppb.New(d.CreateTime),
 	}
-}
-
-// Consignments cancels consignments through the consignment service.
-type Consignments struct {
-	Client consignmentv1.ShippingServiceClient
-}
-
-var _ inventory.Consignments = Consignments{}
-
-// Cancel cancels a consignment with a reason.
-func (c Consignments) Cancel(ctx context.Context, id, reason string) error {
-	_, err := c.Client.CancelConsignment(ctx, &consignmentv1.CancelConsignmentRequest{Id: id, Reason: reason})
-	return err
 }

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
@@ -135,17 +134,4 @@ func toProto(v vessel.Vessel) *vesselv1.Vessel {
 		PendingHolds: int32(v.Room.Pending()), //nolint:gosec // bounded by what is in flight
 		CreateTime:   timestamppb.New(v.CreateTime),
 	}
-}
-
-// Consignments cancels consignments through the consignment service.
-type Consignments struct {
-	Client consignmentv1.ShippingServiceClient
-}
-
-var _ vessel.Consignments = Consignments{}
-
-// Cancel cancels a consignment with a reason.
-func (c Consignments) Cancel(ctx context.Context, id, reason string) error {
-	_, err := c.Client.CancelConsignment(ctx, &consignmentv1.CancelConsignmentRequest{Id: id, Reason: reason})
-	return err
 }

@@ -4,7 +4,6 @@ package vessel
 import (
 	"regexp"
 	"time"
-	"unicode/utf8"
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
@@ -54,8 +53,8 @@ func (v *Vessel) Check() error {
 	if err := CheckID("id", v.ID); err != nil {
 		wrong = append(wrong, err)
 	}
-	if n := utf8.RuneCountInString(v.Name); n < 1 || n > 200 {
-		wrong = append(wrong, failure.Invalid("name", "must have 1 to 200 characters"))
+	if err := failure.Text("name", v.Name, 200); err != nil {
+		wrong = append(wrong, err)
 	}
 	if v.Capacity <= 0 {
 		wrong = append(wrong, failure.Invalid("capacity", "must be above zero containers"))
@@ -63,11 +62,11 @@ func (v *Vessel) Check() error {
 	if v.MaxWeight <= 0 {
 		wrong = append(wrong, failure.Invalid("max_weight", "must be above zero kilograms"))
 	}
-	if utf8.RuneCountInString(v.OwnerID) > 128 {
-		wrong = append(wrong, failure.Invalid("owner_id", "must have at most 128 characters"))
+	if err := failure.Longest("owner_id", v.OwnerID, 128); err != nil {
+		wrong = append(wrong, err)
 	}
-	if utf8.RuneCountInString(v.Request) > 128 {
-		wrong = append(wrong, failure.Invalid("request_id", "must have at most 128 characters"))
+	if err := failure.Longest("request_id", v.Request, 128); err != nil {
+		wrong = append(wrong, err)
 	}
 	return failure.All(wrong...)
 }
