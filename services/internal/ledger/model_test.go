@@ -30,7 +30,7 @@ type world struct {
 // that what is used is what is promised.
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(2000) {
+	for seed := range uint64(800) {
 		w := &world{
 			facts: make(map[string]ledger.Fact), amounts: make(map[string]ledger.Amount), released: make(map[string]bool),
 			now: noon, random: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a seed that can be repeated
