@@ -16,7 +16,6 @@ import (
 
 // The bugs of the freight tutorial that Seaport descends from, each of which must not come back.
 func TestBugsOfTheAncestor(t *testing.T) {
-	t.Parallel()
 	p := platform.Start(t, "--no-seed")
 	c := p.Client(t)
 	find := func(capacity, weight int32) (*vesselv1.Vessel, error) {

@@ -20,7 +20,6 @@ import (
 // The same request_id sent 50 times at once books once, and all get the same answer, whichever
 // replica they reach.
 func TestSameRequestIDBooksOnce(t *testing.T) {
-	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		flags []string

@@ -17,7 +17,6 @@ import (
 
 // The sample file booked with the command line on a fresh platform, and a restart after it.
 func TestSampleBookingOutlivesARestart(t *testing.T) {
-	t.Parallel()
 	data := platform.Folder(t)
 	p := platform.StartIn(t, data)
 

@@ -16,7 +16,6 @@ func TestKillEverythingInTheMiddleOfBookings(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux lets the children die with the runner")
 	}
-	t.Parallel()
 	data := platform.Folder(t)
 	flags := []string{"--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s"}
 	p := platform.StartIn(t, data, flags...)

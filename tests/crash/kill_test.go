@@ -28,7 +28,6 @@ const (
 // with success is there after recovery, once, and confirmed by vessel and depot. When all is over
 // no hold is left and all totals agree.
 func TestKillInTheMiddleOfBookings(t *testing.T) {
-	t.Parallel()
 	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s")
 	c := p.Client(t)
 	for _, victim := range []string{
@@ -44,7 +43,6 @@ func TestKillOneOfTwoReplicas(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
-	t.Parallel()
 	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s",
 		"--replicas", "consignment=2", "--replicas", "vessel=2")
 	c := p.Client(t)

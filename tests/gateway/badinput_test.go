@@ -119,6 +119,7 @@ func TestBadOrders(t *testing.T) {
 			t.Errorf("order 1: got %v, want INVALID_ARGUMENT naming weight", f)
 		}
 	})
+	audit.Wait(t, p, c, 30*time.Second)
 }
 
 func times(n int, c *consignmentv1.Container) []*consignmentv1.Container {
@@ -134,7 +135,6 @@ func TestBadRequests(t *testing.T) {
 	p := platform.Shared(t)
 	c := p.Client(t)
 	vessel := freight.Vessel(t, c, 100, 100_000)
-	audit.Wait(t, p, c, 30*time.Second)
 	tooMany := make([]*consignmentv1.CreateConsignmentRequest, 1_001)
 	for i := range tooMany {
 		tooMany[i] = freight.Order(vessel, 1, "Atlantis")

@@ -42,7 +42,6 @@ func walk(ctx context.Context, c *platform.Client, customer string, size int32, 
 
 // What is booked one after the other is listed the newest first, at once, whatever the page size.
 func TestNewestFirst(t *testing.T) {
-	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		flags []string

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -138,13 +139,59 @@ func CLI(t testing.TB, environ []string, args ...string) Outcome {
 
 func command(t testing.TB, stdin string, environ []string, args ...string) Outcome {
 	t.Helper()
-	binary, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stdout, stderr strings.Builder
 	ctx, cancel := context.WithTimeout(t.Context(), commandLimit)
 	defer cancel()
+	outcome, err := execute(ctx, stdin, environ, args)
+	if err != nil {
+		t.Fatalf("seaport %s: %v; it said\n%s%s", strings.Join(args, " "), err, outcome.Stdout, outcome.Stderr)
+	}
+	return outcome
+}
+
+// RefusedStart runs `seaport up` on a fresh data folder, which must end by itself without ever
+// being ready. Settings (KEY=VALUE) go over the environment.
+func RefusedStart(t testing.TB, environ []string, flags ...string) Outcome {
+	t.Helper()
+	return RefusedStartIn(t, Folder(t), environ, flags...)
+}
+
+// RefusedStartIn is [RefusedStart] on a data folder that somebody else may have.
+func RefusedStartIn(t testing.TB, data string, environ []string, flags ...string) Outcome {
+	t.Helper()
+	before, _ := ReadRecord(data) // of who has it
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	go func() {
+		err := poll(commandLimit, func() error {
+			if ctx.Err() != nil {
+				return nil
+			}
+			record, err := ReadRecord(data)
+			if err == nil && record.PID != before.PID && record.State == "ready" {
+				return nil
+			}
+			return errors.New("it did not end")
+		})
+		if err == nil {
+			err = errors.New("it started")
+		}
+		cancel(err)
+	}()
+	args := append([]string{"up", "--root", Root(), "--data", data, "--port", "0"}, flags...)
+	outcome, err := execute(ctx, "", environ, args)
+	if err != nil {
+		t.Fatalf("seaport %s: %v; it said\n%s%s", strings.Join(args, " "), err, outcome.Stdout, outcome.Stderr)
+	}
+	return outcome
+}
+
+// execute runs the command line until it ends, or ctx does, which is an error.
+func execute(ctx context.Context, stdin string, environ, args []string) (Outcome, error) {
+	binary, err := program()
+	if err != nil {
+		return Outcome{}, err
+	}
+	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.SysProcAttr = attributes()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -152,14 +199,16 @@ func command(t testing.TB, stdin string, environ []string, args ...string) Outco
 	cmd.Dir = Root()
 	cmd.Env = append(os.Environ(), environ...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
-	if err = launch(cmd); err == nil {
-		err = cmd.Wait()
+	if err := launch(cmd); err != nil {
+		return Outcome{}, err
 	}
+	err = cmd.Wait()
+	outcome := Outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 	if ctx.Err() != nil {
-		t.Fatalf("seaport %s: not done after %s; it said\n%s%s", strings.Join(args, " "), commandLimit, stdout.String(), stderr.String())
+		return outcome, fmt.Errorf("not done: %w", context.Cause(ctx))
 	}
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		t.Fatalf("seaport %s: %v", strings.Join(args, " "), err)
+		return outcome, err
 	}
-	return Outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	return outcome, nil
 }

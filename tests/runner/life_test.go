@@ -18,7 +18,6 @@ import (
 // Two platforms run side by side and know nothing of each other. A second one on the same data
 // folder is refused.
 func TestSideBySide(t *testing.T) {
-	t.Parallel()
 	one, other := platform.Start(t), platform.Start(t)
 	if one.Address() == other.Address() {
 		t.Fatalf("both are at %s", one.Address())
@@ -44,7 +43,7 @@ func TestSideBySide(t *testing.T) {
 	}
 
 	t.Run("a second one on the same data folder is refused", func(t *testing.T) {
-		out := platform.CLI(t, nil, "up", "--root", platform.Root(), "--data", one.Data, "--port", "0")
+		out := platform.RefusedStartIn(t, one.Data, nil)
 		if out.Exit != 1 || !strings.Contains(out.Stderr, one.Data) || !strings.Contains(out.Stderr, "--data") || !strings.Contains(out.Stderr, itoa(one.Record(t).PID)) {
 			t.Errorf("exit %d, %q, want 1, the folder, who has it and what to do", out.Exit, out.Stderr)
 		}
@@ -54,8 +53,7 @@ func TestSideBySide(t *testing.T) {
 		}
 	})
 	t.Run("a port that is taken is refused", func(t *testing.T) {
-		folder := platform.Folder(t)
-		out := platform.CLI(t, nil, "up", "--root", platform.Root(), "--data", folder, "--port", itoa(one.Record(t).Port))
+		out := platform.RefusedStart(t, nil, "--port", itoa(one.Record(t).Port))
 		if out.Exit != 1 || !strings.Contains(out.Stderr, "port "+itoa(one.Record(t).Port)+" is taken") || !strings.Contains(out.Stderr, "--port") {
 			t.Errorf("exit %d, %q, want 1, the port and what to do", out.Exit, out.Stderr)
 		}
@@ -67,7 +65,6 @@ func TestSideBySide(t *testing.T) {
 // SIGTERM in the middle of bookings: all processes are gone within ten seconds, and what was
 // answered with success is there after the next start.
 func TestStopInTheMiddleOfBookings(t *testing.T) {
-	t.Parallel()
 	data := platform.Folder(t)
 	p := platform.StartIn(t, data, "--no-seed")
 	c := p.Client(t)

@@ -14,7 +14,6 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // A broken file of the project is named, with what is wrong in it.
 func TestBrokenFilesAreNamed(t *testing.T) {
-	t.Parallel()
 	root := checkout(t)
 	tests := []struct {
 		name     string
@@ -37,7 +36,8 @@ func TestBrokenFilesAreNamed(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(root, test.file)
 			spoil(t, path, test.old, test.new)
-			out := platform.CLI(t, nil, "up", "--root", root, "--data", filepath.Join(t.TempDir(), "data"), "--port", "0")
+			// With replicas the sidecars find each other by the name resolver of the profile.
+			out := platform.RefusedStart(t, nil, "--root", root, "--replicas", "vessel=2")
 			if out.Exit != 1 && out.Exit != 2 {
 				t.Errorf("exit %d, want 1 or 2", out.Exit)
 			}
@@ -100,7 +100,6 @@ func spoil(t *testing.T, path, old, replacement string) {
 
 // What `seaport up` is asked for and cannot do is said at once.
 func TestBadUsageOfUp(t *testing.T) {
-	t.Parallel()
 	tests := []struct {
 		name    string
 		environ []string
@@ -119,8 +118,7 @@ func TestBadUsageOfUp(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			flags := append([]string{"up", "--root", platform.Root(), "--data", filepath.Join(t.TempDir(), "data"), "--port", "0"}, test.flags...)
-			out := platform.CLI(t, test.environ, flags...)
+			out := platform.RefusedStart(t, test.environ, test.flags...)
 			if out.Exit != test.exit || !strings.HasPrefix(out.Stderr, "seaport: ") || !strings.Contains(out.Stderr, test.says) {
 				t.Errorf("exit %d, want %d; it says %q, want %q in it", out.Exit, test.exit, out.Stderr, test.says)
 			}

@@ -58,12 +58,10 @@ var fleets = []fleet{
 // Two thousand bookings by 64 callers where 1,500 fit: exactly those succeed, the others are told
 // what is short, nothing is oversold and every store agrees.
 func TestExactlyWhatFitsIsBooked(t *testing.T) {
-	t.Parallel()
 	exactlyWhatFits(t, "--no-seed")
 }
 
 func TestExactlyWhatFitsIsBookedByTwoReplicas(t *testing.T) {
-	t.Parallel()
 	exactlyWhatFits(t, "--no-seed", "--replicas", "consignment=2", "--replicas", "vessel=2")
 }
 

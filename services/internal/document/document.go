@@ -125,37 +125,42 @@ func (s *Store[T]) Update(ctx context.Context, id string, change func(doc *T) er
 }
 
 // UpdateReading is Update for a change that depends on other keys too. They are read after the
-// document, or with it: whoever changes them later must change the document as well, so that this
-// change is refused and tried again.
+// document: whoever changes them later must change the document as well, so that this change is
+// refused and tried again. Reading all in one call would not do: a store may read the document last.
 func (s *Store[T]) UpdateReading(ctx context.Context, id string, keys []string, change func(doc *T, values map[string]sidecar.Value) error) (T, error) {
 	var none T
 	held, err := s.take(ctx, id)
 	if err != nil {
 		return none, err
 	}
-	held.known = false
-	key := s.prefix + id
+	done := func() { held.turn <- struct{}{} }
+	defer func() { done() }()
+
 	for attempt := range attempts {
-		values, err := s.state.GetMany(ctx, append([]string{key}, keys...))
+		remembered := held.known
+		held.known = false
+		if !remembered {
+			if held.value, err = s.state.Get(ctx, s.prefix+id); err != nil {
+				return none, err
+			}
+		}
+		values, err := s.state.GetMany(ctx, keys)
 		if err != nil {
-			held.turn <- struct{}{}
 			return none, err
 		}
-		doc, wrote, err := s.write(ctx, id, values[key], func(doc *T) error { return change(doc, values) })
+		doc, wrote, err := s.write(ctx, id, held.value, func(doc *T) error { return change(doc, values) })
 		switch {
 		case wrote:
-			go s.remember(id, held)
+			done = func() { go s.remember(id, held) } // which ends the turn
 			return doc, nil
-		case !errors.Is(err, sidecar.ErrConflict):
-			held.turn <- struct{}{}
+		case errors.Is(err, sidecar.ErrConflict):
+			if err := pause(ctx, attempt); err != nil {
+				return none, err
+			}
+		case !remembered:
 			return doc, err
 		}
-		if err := pause(ctx, attempt); err != nil {
-			held.turn <- struct{}{}
-			return none, err
-		}
 	}
-	held.turn <- struct{}{}
 	return none, errContended
 }
 

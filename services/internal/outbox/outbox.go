@@ -61,7 +61,8 @@ type Outbox struct {
 	pending atomic.Int64 // commits whose rows are in the store
 
 	mu        sync.Mutex
-	published []*stored // their rows are to be deleted
+	published []*stored     // their rows are to be deleted
+	returned  chan struct{} // a commit failed that was to delete some of them
 }
 
 // stored is a commit that is in the store, as it is in its slot.
@@ -74,7 +75,7 @@ type stored struct {
 
 // New returns an outbox. Until Run has begun nothing is published.
 func New(cfg Config) *Outbox {
-	o := &Outbox{cfg: cfg, free: make(chan int, slots), publish: make(chan *stored, slots)}
+	o := &Outbox{cfg: cfg, free: make(chan int, slots), publish: make(chan *stored, slots), returned: make(chan struct{}, 1)}
 	for slot := range slots {
 		o.free <- slot
 	}
@@ -107,7 +108,7 @@ func (o *Outbox) Commit(ctx context.Context, held seat.Held, items []sidecar.Ite
 	if err == nil {
 		o.release(gone...)
 	} else {
-		o.keepPublished(gone)
+		o.giveBack(gone)
 		found, certain := o.look(ctx, entry)
 		switch {
 		case !certain:
@@ -203,6 +204,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 				idle.Reset(deleteAfter)
 				continue
 			}
+		case <-o.returned:
+			idle.Reset(deleteAfter)
+			continue
 		case <-idle.C:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -241,6 +245,15 @@ func (o *Outbox) keepPublished(entries []*stored) int {
 	defer o.mu.Unlock()
 	o.published = append(o.published, entries...)
 	return len(o.published)
+}
+
+// giveBack is keepPublished for a commit that failed to delete the rows.
+func (o *Outbox) giveBack(entries []*stored) {
+	o.keepPublished(entries)
+	select {
+	case o.returned <- struct{}{}:
+	default:
+	}
 }
 
 func keysOf(entries []*stored) []string {

@@ -45,6 +45,8 @@ type Fault struct {
 	Before func(ctx context.Context, call Call) error
 	// After runs once the call is carried out; with an error its answer is lost.
 	After func(ctx context.Context, call Call) error
+	// Between runs, in a GetMany, after each key but the last: the keys are read in any order.
+	Between func()
 }
 
 // Away is a Before or After that fails as a sidecar does which is not there.
@@ -89,6 +91,11 @@ func (f *Fake) Count(op Op) int {
 
 // do carries out a call with the faults that happen to it.
 func (d *daprd) do(ctx context.Context, op Op, keys []string, carryOut func() error) error {
+	return d.doBetween(ctx, op, keys, func(func()) error { return carryOut() })
+}
+
+// doBetween is do for a call that is carried out piece by piece.
+func (d *daprd) doBetween(ctx context.Context, op Op, keys []string, carryOut func(between func()) error) error {
 	call := Call{Op: op, Keys: keys}
 	faults := d.happening(call)
 	for _, f := range faults {
@@ -102,7 +109,13 @@ func (d *daprd) do(ctx context.Context, op Op, keys []string, carryOut func() er
 	if err := ctx.Err(); err != nil {
 		return status.FromContextError(err).Err()
 	}
-	if err := carryOut(); err != nil {
+	if err := carryOut(func() {
+		for _, f := range faults {
+			if f.Between != nil {
+				f.Between()
+			}
+		}
+	}); err != nil {
 		return err
 	}
 	for _, f := range faults {

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -229,7 +230,7 @@ func (d *Depots) each(ctx context.Context, wanted []Wanted, counts func(i int) b
 			visits[key] = append(visits[key], visit{i, p.index, step(i, ledger.Amount{Containers: p.containers})})
 		}
 	}
-	errs := make([]error, len(wanted))
+	failures := make([][]failed, len(wanted))
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for key, all := range visits {
@@ -244,15 +245,43 @@ func (d *Depots) each(ctx context.Context, wanted []Wanted, counts func(i int) b
 			for n, v := range all {
 				switch {
 				case err != nil:
-					errs[v.consignment] = err
+					failures[v.consignment] = append(failures[v.consignment], failed{v.pickup, err})
 				case refused[n] != nil:
-					errs[v.consignment] = refusal(v, wanted[v.consignment].Pickups[v.pickup].Origin, refused[n])
+					err := refusal(v, wanted[v.consignment].Pickups[v.pickup].Origin, refused[n])
+					failures[v.consignment] = append(failures[v.consignment], failed{v.pickup, err})
 				}
 			}
 		})
 	}
 	wg.Wait()
+	errs := make([]error, len(wanted))
+	for i := range errs {
+		errs[i] = together(failures[i])
+	}
 	return errs
+}
+
+// failed is what went wrong at one depot.
+type failed struct {
+	pickup int
+	err    error
+}
+
+// together returns one error for what went wrong at several depots: trouble with one of them, which
+// is worth a retry, else the refusals of one kind, in the order of the pickups.
+func together(failures []failed) error {
+	slices.SortFunc(failures, func(a, b failed) int { return cmp.Compare(a.pickup, b.pickup) })
+	var refusals []*failure.Error
+	for _, f := range failures {
+		e, ok := errors.AsType[*failure.Error](f.err)
+		if !ok || !e.IsShort() && !e.IsNotFound() {
+			return f.err
+		}
+		if len(refusals) == 0 || e.Code() == refusals[0].Code() {
+			refusals = append(refusals, e)
+		}
+	}
+	return failure.All(refusals...)
 }
 
 type merged struct {

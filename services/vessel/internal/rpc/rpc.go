@@ -3,6 +3,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -67,9 +68,23 @@ func (s *Server) ListVessels(ctx context.Context, req *vesselv1.ListVesselsReque
 func (s *Server) FindAvailable(ctx context.Context, req *vesselv1.FindAvailableRequest) (*vesselv1.FindAvailableResponse, error) {
 	v, err := s.fleet.Find(ctx, ledger.Amount{Containers: int64(req.GetCapacity()), Weight: int64(req.GetMaxWeight())})
 	if err != nil {
-		return nil, err
+		return nil, inFind(err)
 	}
 	return &vesselv1.FindAvailableResponse{Vessel: toProto(v)}, nil
+}
+
+// inFind names the fields of a refusal as they are in FindAvailableRequest.
+func inFind(err error) error {
+	e, ok := errors.AsType[*failure.Error](err)
+	if !ok {
+		return err
+	}
+	return e.Within(func(field string) string {
+		if outer, ok := map[string]string{"containers": "capacity", "weight": "max_weight"}[field]; ok {
+			return outer
+		}
+		return field
+	})
 }
 
 // HoldCapacity implements the contract.

@@ -11,6 +11,11 @@ import (
 type room struct {
 	free      ledger.Amount
 	available bool
+	inFlight  map[string]ledger.Entry // by consignment; never changed
+}
+
+func roomOf(v *Vessel) room {
+	return room{free: v.Free(), available: v.Available, inFlight: v.Room.Entries}
 }
 
 // bestFit returns the vessel with the least room left that still takes the amount; "" for none.
@@ -31,6 +36,18 @@ func tighter(id string, free ledger.Amount, otherID string, other ledger.Amount)
 		cmp.Compare(free.Weight, other.Weight),
 		cmp.Compare(id, otherID),
 	) < 0
+}
+
+// holder returns the vessel that has just the room wanted for the consignment already: the call is
+// a repeated one, whose answer was lost. It returns "" for none.
+func holder(fleet map[string]room, w Wanted) string {
+	for id, r := range fleet {
+		entry, there := r.inFlight[w.Consignment]
+		if there && entry.Phase != ledger.Released && entry.Amount == w.Amount && (w.Wished == "" || w.Wished == id) {
+			return id
+		}
+	}
+	return ""
 }
 
 // noneFits says what is short on every vessel of the fleet.

@@ -229,7 +229,11 @@ func propose(fleet map[string]room, wanted []Wanted, open []int) (placed map[str
 			id = ""
 		}
 		if id == "" {
-			homeless = append(homeless, i)
+			if id = holder(fleet, wanted[i]); id == "" {
+				homeless = append(homeless, i)
+			} else {
+				placed[id] = append(placed[id], i)
+			}
 			continue
 		}
 		r := left[id]
@@ -364,7 +368,7 @@ func (f *Fleet) refresh(ctx context.Context) (map[string]room, error) {
 		vessels, err := f.Vessels.GetMany(ctx, ids)
 		for id, v := range vessels {
 			v.Room.Expire(now)
-			fleet[id] = room{free: v.Free(), available: v.Available}
+			fleet[id] = roomOf(&v)
 		}
 		return err
 	})
@@ -387,7 +391,7 @@ func (f *Fleet) learn(v Vessel) {
 	if f.known == nil {
 		f.known = make(map[string]room)
 	}
-	f.known[v.ID] = room{free: v.Free(), available: v.Available}
+	f.known[v.ID] = roomOf(&v)
 }
 
 func isShort(err error) bool {
