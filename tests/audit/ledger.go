@@ -172,7 +172,7 @@ func (b *books) compareThings(p *platform.Platform, app string, things map[strin
 		return err
 	}
 	for row, data := range confirmed {
-		key, id, _ := cutLast(row)
+		key, id := cutLast(row)
 		var a amount
 		if err := json.Unmarshal(data, &a); err != nil || things[key] == nil {
 			b.note("row %q of %s cannot be understood: %s (%v)", row, app, data, err)
@@ -181,7 +181,7 @@ func (b *books) compareThings(p *platform.Platform, app string, things map[strin
 		things[key].confirmed[id] = a
 	}
 	for row := range released {
-		key, id, _ := cutLast(row)
+		key, id := cutLast(row)
 		if things[key] == nil {
 			b.note("row %q of %s is of nothing", row, app)
 			continue
@@ -194,12 +194,9 @@ func (b *books) compareThings(p *platform.Platform, app string, things map[strin
 	return nil
 }
 
-func cutLast(row string) (key, id string, found bool) {
+func cutLast(row string) (key, id string) {
 	i := strings.LastIndexByte(row, '/')
-	if i < 0 {
-		return "", row, false
-	}
-	return row[:i], row[i+1:], true
+	return row[:max(i, 0)], row[i+1:]
 }
 
 func (b *books) compareThing(t *thing) {

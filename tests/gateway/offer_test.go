@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -161,7 +162,7 @@ func rally(t *testing.T, c *platform.Client, app string, strokes int64) error {
 		return err
 	}
 	for stroke := range strokes {
-		if err := stream.Send(&opsv1.PingPongRequest{AppId: app, Stroke: stroke}); err != nil && err != io.EOF {
+		if err := stream.Send(&opsv1.PingPongRequest{AppId: app, Stroke: stroke}); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		back, err := stream.Recv()
@@ -175,7 +176,7 @@ func rally(t *testing.T, c *platform.Client, app string, strokes int64) error {
 	if err := stream.CloseSend(); err != nil {
 		return err
 	}
-	if _, err := stream.Recv(); err != io.EOF {
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("after the last stroke: %w", err)
 	}
 	return nil

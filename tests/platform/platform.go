@@ -77,7 +77,7 @@ func Folder(t testing.TB) string {
 	if keep == "" {
 		return filepath.Join(t.TempDir(), "data")
 	}
-	folder, err := os.MkdirTemp(keep, "")
+	folder, err := os.MkdirTemp(keep, "") //nolint:usetesting // kept after the test, on request
 	if err != nil {
 		t.Fatalf("making a data folder: %v", err)
 	}

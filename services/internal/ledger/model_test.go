@@ -33,7 +33,7 @@ func TestRandomHistories(t *testing.T) {
 	for seed := range uint64(800) {
 		w := &world{
 			facts: make(map[string]ledger.Fact), amounts: make(map[string]ledger.Amount), released: make(map[string]bool),
-			now: noon, random: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a seed that can be repeated
+			now: noon, random: rand.New(rand.NewPCG(seed, 1)), // a seed that can be repeated
 		}
 		var history []string
 		for range 60 {
@@ -184,7 +184,7 @@ func (w *world) releaseAll() {
 
 func TestRefusalChangesNothing(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // a seed that can be repeated
+	random := rand.New(rand.NewPCG(7, 7)) // a seed that can be repeated
 	var l ledger.Ledger
 	refused := 0
 	for n := range 2000 {

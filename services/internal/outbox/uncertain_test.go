@@ -43,8 +43,8 @@ func TestLostAnswerOfTheStore(t *testing.T) {
 				err := r.commit(ctx, "a")
 				switch {
 				case test.want == nil && err != nil,
-					test.want == errRefused && (err == nil || errors.Is(err, outbox.ErrUncertain)),
-					test.want == outbox.ErrUncertain && !errors.Is(err, outbox.ErrUncertain):
+					errors.Is(test.want, errRefused) && (err == nil || errors.Is(err, outbox.ErrUncertain)),
+					errors.Is(test.want, outbox.ErrUncertain) && !errors.Is(err, outbox.ErrUncertain):
 					t.Errorf("Commit = %v, want %v", err, test.want)
 				}
 				if test.away && r.Drained(time.Second) {
@@ -106,7 +106,7 @@ func TestStateAndEventsAgree(t *testing.T) {
 
 func agree(t *testing.T, fake *sidecartest.Fake, seed uint64) {
 	var mu sync.Mutex
-	random := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a seed that can be repeated
+	random := rand.New(rand.NewPCG(seed, 2)) // a seed that can be repeated
 	sometimes := func(ctx context.Context, call sidecartest.Call) error {
 		mu.Lock()
 		fails, late := random.IntN(8) == 0, time.Duration(random.IntN(30))*time.Millisecond

@@ -21,7 +21,7 @@ func makeToken(scope string, chains []*chain) string {
 	for _, c := range chains {
 		if c.next >= 0 {
 			pairs = binary.AppendUvarint(pairs, uint64(c.seat)) //nolint:gosec // never negative
-			pairs = binary.AppendUvarint(pairs, uint64(c.next)) //nolint:gosec // never negative
+			pairs = binary.AppendUvarint(pairs, uint64(c.next))
 		}
 	}
 	return base64.RawURLEncoding.EncodeToString(append(checksum(scope, pairs), pairs...))

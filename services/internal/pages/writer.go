@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"seaport.example/services/internal/seat"
 	"seaport.example/services/internal/sidecar"
@@ -35,7 +36,7 @@ func (w *Writer) Stage(ctx context.Context, held seat.Held, entries map[string][
 	var items []sidecar.Item
 	for scope, added := range entries {
 		head := w.heads[scope]
-		head.Entries = append(head.Entries[:len(head.Entries):len(head.Entries)], added...)
+		head.Entries = append(slices.Clip(head.Entries), added...)
 		for len(head.Entries) >= 2*perPage {
 			sealed := page{First: head.First, Entries: head.Entries[:perPage]}
 			item, err := encode(w.list.sealedKey(scope, held.Number, sealed.First/perPage), sealed)

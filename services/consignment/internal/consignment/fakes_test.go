@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -205,12 +206,7 @@ func (s *store) GetMany(_ context.Context, ids []string) (map[string]consignment
 	defer s.mu.Unlock()
 	found := maps.Clone(s.rows)
 	maps.DeleteFunc(found, func(id string, _ consignment.Consignment) bool {
-		for _, wanted := range ids {
-			if wanted == id {
-				return false
-			}
-		}
-		return true
+		return !slices.Contains(ids, id)
 	})
 	return found, nil
 }

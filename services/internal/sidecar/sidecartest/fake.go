@@ -76,7 +76,7 @@ func (f *Fake) App(t testing.TB, appID string, register func(grpc.ServiceRegistr
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.apps[appID] = conn

@@ -75,7 +75,7 @@ func (d *daprd) GetBulkState(ctx context.Context, req *runtimev1.GetBulkStateReq
 	}
 	resp := &runtimev1.GetBulkStateResponse{}
 	err := d.doBetween(ctx, GetMany, keys, func(between func()) error {
-		for n, i := range rand.Perm(len(keys)) { //nolint:gosec // any order will do
+		for n, i := range rand.Perm(len(keys)) { // any order will do
 			if n > 0 {
 				between()
 			}
