@@ -8,6 +8,7 @@ import (
 	"time"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
+	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 	"seaport.example/tests/audit"
 	"seaport.example/tests/freight"
@@ -23,18 +24,23 @@ func TestCallersWhoHangUp(t *testing.T) {
 	booked := freight.Book(t, c, freight.Order(vessel, 100, depot))
 	orders := freight.Orders(bookings, vessel, 100, depot)
 
+	// hangUp makes a call and gives up on it before, while or after it is answered.
+	hangUp := func(call func(ctx context.Context)) {
+		ctx, cancel := context.WithTimeout(t.Context(), rand.N(8*time.Millisecond))
+		defer cancel()
+		call(ctx)
+	}
 	var wg sync.WaitGroup
 	for caller := range callers {
 		wg.Go(func() {
 			for i := caller; i < len(orders); i += callers {
-				for range 4 {
-					ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond+rand.N(25*time.Millisecond))
-					_, _ = c.CreateConsignment(ctx, orders[i])
-					_, _ = c.GetVessel(ctx, &vesselv1.GetVesselRequest{Id: vessel})
-					_, _ = c.ListVessels(ctx, &vesselv1.ListVesselsRequest{})
-					_, _ = c.GetConsignment(ctx, &consignmentv1.GetConsignmentRequest{Id: booked.GetId()})
-					_, _ = c.ListConsignments(ctx, &consignmentv1.ListConsignmentsRequest{})
-					cancel()
+				hangUp(func(ctx context.Context) { _, _ = c.CreateConsignment(ctx, orders[i]) })
+				for range 20 {
+					hangUp(func(ctx context.Context) { _, _ = c.GetVessel(ctx, &vesselv1.GetVesselRequest{Id: vessel}) })
+					hangUp(func(ctx context.Context) { _, _ = c.ListDepots(ctx, &inventoryv1.ListDepotsRequest{}) })
+					hangUp(func(ctx context.Context) {
+						_, _ = c.GetConsignment(ctx, &consignmentv1.GetConsignmentRequest{Id: booked.GetId()})
+					})
 				}
 			}
 		})

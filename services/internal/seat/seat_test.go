@@ -2,11 +2,14 @@ package seat_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +20,7 @@ import (
 )
 
 // lease is in the time of a bubble, like all here.
-const lease = 10 * time.Second
+const lease = 2 * time.Second
 
 // replica is a seat that is run, on its own sidecar.
 type replica struct {
@@ -30,7 +33,14 @@ type replica struct {
 type finished struct {
 	mu    sync.Mutex
 	calls []seat.Held
-	do    func(context.Context, seat.Held) error // may be nil
+	do    func(context.Context, seat.Held) error
+}
+
+// will says what finishing does from now on; nil: nothing.
+func (f *finished) will(do func(context.Context, seat.Held) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.do = do
 }
 
 func (f *finished) finish(ctx context.Context, dead seat.Held) error {
@@ -132,7 +142,7 @@ func TestSeatOfTheDead(t *testing.T) {
 		dead, living := start(t, fake, f), start(t, fake, f)
 		held, others := dead.current(t), living.current(t)
 		dead.die()
-		time.Sleep(lease - time.Second)
+		time.Sleep(lease * 9 / 10)
 		if calls := f.all(); len(calls) != 0 {
 			t.Errorf("before its lease ran out: %v", calls)
 		}
@@ -160,13 +170,14 @@ func TestFinishIsTriedAgain(t *testing.T) {
 		dead, living := start(t, fake, f), start(t, fake, f)
 		held := dead.current(t)
 		living.current(t)
-		left := 3
-		f.do = func(context.Context, seat.Held) error {
-			if left--; left >= 0 {
+		var left atomic.Int64
+		left.Store(3)
+		f.will(func(context.Context, seat.Held) error {
+			if left.Add(-1) >= 0 {
 				return errors.New("not now")
 			}
 			return nil
-		}
+		})
 		dead.die()
 		time.Sleep(3 * lease)
 		if next := start(t, fake, f).current(t); next.Number == held.Number {
@@ -188,13 +199,11 @@ func TestHeirDies(t *testing.T) {
 	bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) {
 		dead, heir := start(t, fake, f), start(t, fake, f)
 		held, heirs := dead.current(t), heir.current(t)
-		f.do = func(ctx context.Context, _ seat.Held) error { <-ctx.Done(); return ctx.Err() }
+		f.will(func(ctx context.Context, _ seat.Held) error { <-ctx.Done(); return ctx.Err() })
 		dead.die()
 		sidecartest.Await(t, "the heir is about to finish", func() bool { return len(f.all()) == 1 })
 		heir.die()
-		f.mu.Lock()
-		f.do = nil
-		f.mu.Unlock()
+		f.will(nil)
 		start(t, fake, f).current(t)
 		time.Sleep(5 * lease)
 		calls := f.all()
@@ -247,7 +256,7 @@ func TestSeatBeingTakenOver(t *testing.T) {
 		before := cut.current(t)
 		living.current(t)
 		release := make(chan struct{})
-		f.do = func(context.Context, seat.Held) error { <-release; return nil }
+		f.will(func(context.Context, seat.Held) error { <-release; return nil })
 		back := fake.Inject(sidecartest.Fault{Sidecar: cut.of, Before: sidecartest.Away})
 		sidecartest.Await(t, "the seat is being taken over", func() bool { return len(f.all()) == 1 })
 		back()
@@ -255,6 +264,81 @@ func TestSeatBeingTakenOver(t *testing.T) {
 			t.Errorf("it writes under %+v while %+v is taken over", now, before)
 		}
 		close(release)
+	})
+}
+
+// One that shows that it lives at the very last moment keeps its seat.
+func TestLivesAfterAll(t *testing.T) {
+	bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) {
+		slow, living := start(t, fake, f), start(t, fake, f)
+		held := slow.current(t)
+		living.current(t)
+		slow.die()
+		// Who watches reads the seats for its beat and, when it is about to take one over, at once again.
+		var last time.Time
+		var beats atomic.Int64
+		fake.Inject(sidecartest.Fault{Sidecar: living.of, Op: sidecartest.Get, Before: func(context.Context, sidecartest.Call) error {
+			if time.Now().Equal(last) {
+				beats.Add(1)
+				beat(t, fake, held.Number)
+			}
+			last = time.Now()
+			return nil
+		}})
+		time.Sleep(5 * lease)
+		if calls := f.all(); len(calls) != 0 || beats.Load() < 3 {
+			t.Errorf("finished %v, in spite of %d beats just before", calls, beats.Load())
+		}
+	})
+}
+
+// beat beats for another replica.
+func beat(t *testing.T, fake *sidecartest.Fake, number int) {
+	t.Helper()
+	var doc struct {
+		Taken map[string]map[string]any `json:"taken"`
+	}
+	if err := json.Unmarshal(fake.Value("seats"), &doc); err != nil {
+		t.Error(err)
+		return
+	}
+	mine := doc.Taken[strconv.Itoa(number)]
+	was, _ := mine["beat"].(float64)
+	mine["beat"] = was + 1
+	data, err := json.Marshal(doc)
+	if err != nil {
+		t.Error(err)
+	}
+	fake.Set("seats", data)
+}
+
+// An heir that takes so long that another one was faster does not free the seat of who has it by then.
+func TestSlowHeir(t *testing.T) {
+	bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) {
+		dead := start(t, fake, f)
+		held := dead.current(t)
+		for range 2 {
+			start(t, fake, f).current(t)
+		}
+		release := make(chan struct{})
+		f.will(func(context.Context, seat.Held) error {
+			if len(f.all()) == 1 {
+				<-release // the first heir, whose own seat is lost over it
+			}
+			return nil
+		})
+		dead.die()
+		time.Sleep(4 * lease)
+		next := start(t, fake, f)
+		before := next.current(t)
+		if before.Number != held.Number {
+			t.Fatalf("the next replica has %+v, want the number of %+v", before, held)
+		}
+		close(release)
+		time.Sleep(4 * lease)
+		if now := next.current(t); now != before {
+			t.Errorf("its seat %+v became %+v", before, now)
+		}
 	})
 }
 
@@ -323,7 +407,7 @@ func TestAllSeatsTaken(t *testing.T) {
 // they may. A write that is carried out after its seat was taken over could undo what the heir did.
 func TestNoWriteAfterTheTakeover(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		t.Run("", func(t *testing.T) {
 			bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) { soak(t, fake, f, seed) })
 		})
@@ -332,7 +416,7 @@ func TestNoWriteAfterTheTakeover(t *testing.T) {
 
 func soak(t *testing.T, fake *sidecartest.Fake, f *finished, seed uint64) {
 	var mu sync.Mutex
-	random := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // a seed that can be repeated
+	random := rand.New(rand.NewPCG(seed, 3)) // a seed that can be repeated
 	pick := func(n time.Duration) time.Duration {
 		mu.Lock()
 		defer mu.Unlock()
@@ -340,13 +424,13 @@ func soak(t *testing.T, fake *sidecartest.Fake, f *finished, seed uint64) {
 	}
 	gone := make(map[string]bool) // terms that were taken over
 	writes, late := 0, 0
-	f.do = func(_ context.Context, dead seat.Held) error {
+	f.will(func(_ context.Context, dead seat.Held) error {
 		mu.Lock()
 		defer mu.Unlock()
 		gone[dead.Term] = true
 		return nil
-	}
-	ctx, stop := context.WithTimeout(t.Context(), 40*lease)
+	})
+	ctx, stop := context.WithTimeout(t.Context(), 16*lease)
 	defer stop()
 	var wg sync.WaitGroup
 	for range 4 {
@@ -360,7 +444,7 @@ func soak(t *testing.T, fake *sidecartest.Fake, f *finished, seed uint64) {
 			}
 		})
 		wg.Go(func() {
-			for {
+			for ctx.Err() == nil {
 				held, err := r.Current(ctx)
 				if err != nil {
 					return
@@ -379,7 +463,7 @@ func soak(t *testing.T, fake *sidecartest.Fake, f *finished, seed uint64) {
 	if late > 0 {
 		t.Errorf("%d of %d writes were under a seat that had been taken over", late, writes)
 	}
-	if writes < 50 || len(gone) < 3 {
+	if writes < 20 || len(gone) < 2 {
 		t.Errorf("%d writes, %d seats taken over: the test sees too little", writes, len(gone))
 	}
 }

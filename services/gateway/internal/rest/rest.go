@@ -110,9 +110,10 @@ func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshal
 var (
 	unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
 	wrongValue   = regexp.MustCompile(`invalid value for (\w+) field (\w+): (.*)`)
+	wrongQuery   = regexp.MustCompile(`parsing field "([^"]*)": .*parsing (".*"): (.*)`)
 )
 
-// clearer words what the JSON decoder says about a body.
+// clearer words what the decoders say about a body or a query.
 func clearer(err error) error {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return failure.Invalid("body", "must have at most %d bytes", tooLarge.Limit)
@@ -126,6 +127,9 @@ func clearer(err error) error {
 	}
 	if found := wrongValue.FindStringSubmatch(st.Message()); found != nil {
 		return failure.Invalid(found[2], "must be of type %s, not %s", found[1], found[3])
+	}
+	if found := wrongQuery.FindStringSubmatch(st.Message()); found != nil {
+		return failure.Invalid(found[1], "must not be %s: %s", found[2], found[3])
 	}
 	if st.Message() == (&http.MaxBytesError{}).Error() {
 		return failure.Invalid("body", "must have at most %d bytes", maxBody)
