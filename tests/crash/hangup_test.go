@@ -35,7 +35,7 @@ func TestCallersWhoHangUp(t *testing.T) {
 		wg.Go(func() {
 			for i := caller; i < len(orders); i += callers {
 				hangUp(func(ctx context.Context) { _, _ = c.CreateConsignment(ctx, orders[i]) })
-				for range 20 {
+				for range 10 {
 					hangUp(func(ctx context.Context) { _, _ = c.GetVessel(ctx, &vesselv1.GetVesselRequest{Id: vessel}) })
 					hangUp(func(ctx context.Context) { _, _ = c.ListDepots(ctx, &inventoryv1.ListDepotsRequest{}) })
 					hangUp(func(ctx context.Context) {

@@ -109,23 +109,31 @@ func (b *Batcher[Q, A]) run() {
 // lingerFraction is which part of a call's time the next one is held back at most.
 const lingerFraction = 8
 
-// take takes the next requests, as many as a call carries.
+// take takes the next requests, as many as a call carries; none if they are for another run.
 func (b *Batcher[Q, A]) take() []request[Q, A] {
 	// Let those who are about to ask do so first: it costs a lone caller a microsecond.
 	runtime.Gosched()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.due() {
+		return nil
+	}
 	n := min(len(b.waiting), b.cfg.Max)
 	taken := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
 	return taken
 }
 
-// rest ends a run, unless somebody is waiting.
+// due says whether this run has a call to make: beside another run only a full one.
+func (b *Batcher[Q, A]) due() bool {
+	return len(b.waiting) >= b.cfg.Max || b.inFlight == 1 && len(b.waiting) > 0
+}
+
+// rest ends a run, unless somebody is waiting for it.
 func (b *Batcher[Q, A]) rest() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.waiting) > 0 {
+	if b.due() {
 		return false
 	}
 	b.inFlight--

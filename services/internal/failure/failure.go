@@ -69,12 +69,8 @@ func Unavailable(cause error, format string, args ...any) *Error {
 }
 
 func about(code codes.Code, kind, field, format string, args ...any) *Error {
-	description := fmt.Sprintf(format, args...)
-	message := description
-	if field != "" {
-		message = field + ": " + description
-	}
-	return &Error{code: code, message: message, violations: []Violation{{Field: field, Description: description, Type: kind}}}
+	violations := []Violation{{Field: field, Description: fmt.Sprintf(format, args...), Type: kind}}
+	return &Error{code: code, message: messageOf(violations), violations: violations}
 }
 
 // All joins violations of one code into one error; nil when there are none.
@@ -97,12 +93,25 @@ func All(errs ...*Error) error {
 func (e *Error) Within(f func(field string) string) *Error {
 	outer := &Error{code: e.code, cause: e.cause, message: e.message}
 	for _, v := range e.violations {
-		field := f(v.Field)
-		outer.message = strings.ReplaceAll(outer.message, v.Field+": ", field+": ")
-		v.Field = field
+		v.Field = f(v.Field)
 		outer.violations = append(outer.violations, v)
 	}
+	if e.message == messageOf(e.violations) { // else it is somebody else's, and names no fields
+		outer.message = messageOf(outer.violations)
+	}
 	return outer
+}
+
+// messageOf puts violations into words.
+func messageOf(violations []Violation) string {
+	messages := make([]string, len(violations))
+	for i, v := range violations {
+		messages[i] = v.Description
+		if v.Field != "" {
+			messages[i] = v.Field + ": " + v.Description
+		}
+	}
+	return strings.Join(messages, "; ")
 }
 
 // Error returns the message; for logs, with the cause.

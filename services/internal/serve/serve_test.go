@@ -55,7 +55,7 @@ func config(t *testing.T) serve.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return serve.Config{AppID: "vessel", Host: "127.0.0.1", AppPort: l.Addr().(*net.TCPAddr).Port}
 }
 
@@ -221,7 +221,7 @@ func TestPortTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	err = serve.Run(t.Context(), serve.Service{
 		Config: serve.Config{Host: "127.0.0.1", AppPort: l.Addr().(*net.TCPAddr).Port}, Log: slog.New(slog.DiscardHandler),
 	})
