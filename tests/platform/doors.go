@@ -66,7 +66,8 @@ func (p *Platform) dial(t testing.TB, target string, options ...grpc.DialOption)
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.MaxCallSendMsgSize(maxAnswer)),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, MaxDelay: 500 * time.Millisecond},
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, MaxDelay: 500 * time.Millisecond},
+			MinConnectTimeout: 5 * time.Second, // on a busy machine a handshake takes longer than a pause
 		}))...)
 	if err != nil {
 		t.Fatalf("connecting to %s: %v", target, err)

@@ -185,7 +185,7 @@ func TestWithin(t *testing.T) {
 		if got.GRPCStatus().Message() != c.message || !reflect.DeepEqual(fields, c.fields) {
 			t.Errorf("%s: became %q of %q, want %q of %q", name, got.GRPCStatus().Message(), fields, c.message, c.fields)
 		}
-		if got.Code() != c.err.Code() || c.err.Error() != before || errors.Unwrap(got) != errors.Unwrap(c.err) {
+		if got.Code() != c.err.Code() || c.err.Error() != before || !reflect.DeepEqual(errors.Unwrap(got), errors.Unwrap(c.err)) {
 			t.Errorf("%s: the code, the cause or the inner error changed", name)
 		}
 	}

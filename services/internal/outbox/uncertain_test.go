@@ -97,7 +97,7 @@ func TestRowsOfAFailedCommitAreDeleted(t *testing.T) {
 // Whatever fails and whoever dies, in the end exactly that is announced which is stored.
 func TestStateAndEventsAgree(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, func(t *testing.T, fake *sidecartest.Fake) { agree(t, fake, seed) })
 		})
@@ -122,8 +122,8 @@ func agree(t *testing.T, fake *sidecartest.Fake, seed uint64) {
 	calm := fake.Inject(sidecartest.Fault{Before: sometimes, After: sometimes})
 	r := newReplica(t, fake, nil)
 	var wg sync.WaitGroup
-	acknowledged := make([]bool, 60)
-	refused := make([]bool, 60)
+	acknowledged := make([]bool, 50)
+	refused := make([]bool, 50)
 	for i := range acknowledged {
 		wg.Go(func() {
 			time.Sleep(time.Duration(i) * 15 * time.Millisecond)
@@ -135,7 +135,7 @@ func agree(t *testing.T, fake *sidecartest.Fake, seed uint64) {
 	}
 	death := func() {}
 	if seed%2 == 0 { // half of them die in the middle
-		time.Sleep(time.Duration(seed) * 40 * time.Millisecond)
+		time.Sleep(time.Duration(seed) * 80 * time.Millisecond)
 		death = fake.Inject(sidecartest.Fault{Sidecar: r.of, Before: sidecartest.Away})
 	}
 	wg.Wait()

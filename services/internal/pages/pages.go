@@ -15,6 +15,7 @@ package pages
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -225,17 +226,23 @@ func newer(a, b Entry) bool {
 
 // add appends to chain 0 on a condition and seals what is full.
 func (l *List) add(ctx context.Context, scope string, entry Entry) error {
-	there, err := l.contains(ctx, scope, entry.ID)
+	id := scope + "/0"
+	first, there, err := l.contains(ctx, scope, entry.ID)
 	if err != nil || there {
 		return err
 	}
-	id := scope + "/0"
 	head, err := l.heads.Update(ctx, id, func(doc *page) error {
+		if doc.First != first {
+			return errSealed
+		}
 		if !doc.has(entry.ID) {
 			doc.Entries = append(doc.Entries, entry)
 		}
 		return nil
 	})
+	if errors.Is(err, errSealed) {
+		return l.add(ctx, scope, entry)
+	}
 	if err != nil || len(head.Entries) < 2*perPage {
 		return err
 	}
@@ -257,11 +264,15 @@ func (l *List) add(ctx context.Context, scope string, entry Entry) error {
 	return err
 }
 
-// contains reads the whole of chain 0: adding is rare there, and the list short.
-func (l *List) contains(ctx context.Context, scope, id string) (bool, error) {
+// errSealed says that entries left the head since it was looked through: the id may be among them.
+var errSealed = errors.New("a page was sealed meanwhile")
+
+// contains reads the whole of chain 0: adding is rare there, and the list short. First is the number
+// of the first entry that was in the head.
+func (l *List) contains(ctx context.Context, scope, id string) (first int64, there bool, err error) {
 	head, err := l.heads.Get(ctx, scope+"/0")
 	if err != nil || head.has(id) {
-		return err == nil, err
+		return head.First, err == nil, err
 	}
 	var sealed []string
 	for n := range head.First / perPage {
@@ -270,15 +281,15 @@ func (l *List) contains(ctx context.Context, scope, id string) (bool, error) {
 	for some := range slices.Chunk(sealed, 100) {
 		docs, err := l.heads.GetMany(ctx, some)
 		if err != nil {
-			return false, err
+			return head.First, false, err
 		}
 		for _, doc := range docs {
 			if doc.has(id) {
-				return true, nil
+				return head.First, true, nil
 			}
 		}
 	}
-	return false, nil
+	return head.First, false, nil
 }
 
 func (p page) has(id string) bool {

@@ -125,7 +125,7 @@ func TestReplicasHaveDifferentSeats(t *testing.T) {
 		if len(numbers) != 5 {
 			t.Errorf("five replicas have %v", first)
 		}
-		time.Sleep(20 * lease)
+		time.Sleep(6 * lease)
 		for i, r := range replicas {
 			if held := r.current(t); held != first[i] {
 				t.Errorf("seat %+v became %+v", first[i], held)
@@ -183,7 +183,7 @@ func TestFinishIsTriedAgain(t *testing.T) {
 		if next := start(t, fake, f).current(t); next.Number == held.Number {
 			t.Error("a seat was given away before it was finished")
 		}
-		time.Sleep(10 * lease)
+		time.Sleep(6 * lease)
 		calls := f.all()
 		if len(calls) < 4 || slices.ContainsFunc(calls, func(h seat.Held) bool { return h != held }) {
 			t.Errorf("finished %v, want %v four times", calls, held)
@@ -407,7 +407,7 @@ func TestAllSeatsTaken(t *testing.T) {
 // they may. A write that is carried out after its seat was taken over could undo what the heir did.
 func TestNoWriteAfterTheTakeover(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		t.Run("", func(t *testing.T) {
 			bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) { soak(t, fake, f, seed) })
 		})
@@ -430,7 +430,7 @@ func soak(t *testing.T, fake *sidecartest.Fake, f *finished, seed uint64) {
 		gone[dead.Term] = true
 		return nil
 	})
-	ctx, stop := context.WithTimeout(t.Context(), 16*lease)
+	ctx, stop := context.WithTimeout(t.Context(), 12*lease)
 	defer stop()
 	var wg sync.WaitGroup
 	for range 4 {
@@ -463,7 +463,7 @@ func soak(t *testing.T, fake *sidecartest.Fake, f *finished, seed uint64) {
 	if late > 0 {
 		t.Errorf("%d of %d writes were under a seat that had been taken over", late, writes)
 	}
-	if writes < 20 || len(gone) < 2 {
+	if writes < 15 || len(gone) < 2 {
 		t.Errorf("%d writes, %d seats taken over: the test sees too little", writes, len(gone))
 	}
 }

@@ -39,6 +39,21 @@ type resiliency struct {
 	} `yaml:"spec"`
 }
 
+// eachTarget visits the policies of every target and where they stand.
+func (r *resiliency) eachTarget(visit func(where []any, p policies)) {
+	targets := r.Spec.Targets
+	for name, app := range targets.Apps {
+		visit([]any{"spec", "targets", "apps", name}, app.policies)
+	}
+	for name, actor := range targets.Actors {
+		visit([]any{"spec", "targets", "actors", name}, actor.policies)
+	}
+	for name, component := range targets.Components {
+		visit([]any{"spec", "targets", "components", name, "inbound"}, component.Inbound)
+		visit([]any{"spec", "targets", "components", name, "outbound"}, component.Outbound)
+	}
+}
+
 type policies struct {
 	Timeout        string `yaml:"timeout"`
 	Retry          string `yaml:"retry"`

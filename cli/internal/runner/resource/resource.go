@@ -183,6 +183,9 @@ func (s *Set) readFile(path string, names map[string]string) error {
 	if err != nil {
 		return err
 	}
+	if len(documents) == 0 {
+		return fmt.Errorf("%s: nothing is in it: sidecars would pass over it without a word; fill it or remove it", path)
+	}
 	var problems []error
 	for _, doc := range documents {
 		if err := s.add(doc, names); err != nil {
@@ -222,7 +225,7 @@ func (s *Set) add(doc *document.Document, names map[string]string) error {
 		return s.addSubscription(doc)
 	case "Resiliency":
 		s.Resiliency = doc.File()
-		return doc.Decode(&resiliency{})
+		return addResiliency(doc)
 	case "Configuration":
 		return doc.Decode(&configuration{})
 	default:
@@ -252,6 +255,29 @@ func (s *Set) addComponent(doc *document.Document) error {
 	}
 	s.Components = append(s.Components, component)
 	return nil
+}
+
+func addResiliency(doc *document.Document) error {
+	var r resiliency
+	if err := doc.Decode(&r); err != nil {
+		return err
+	}
+	var problems []error
+	r.eachTarget(func(where []any, p policies) {
+		problems = append(problems,
+			missing(doc, where, "timeout", p.Timeout, r.Spec.Policies.Timeouts),
+			missing(doc, where, "retry", p.Retry, r.Spec.Policies.Retries),
+			missing(doc, where, "circuitBreaker", p.CircuitBreaker, r.Spec.Policies.CircuitBreakers))
+	})
+	return errors.Join(problems...)
+}
+
+// missing says that a target names a policy that is not there: sidecars would go without.
+func missing[P any](doc *document.Document, where []any, kind, name string, policies map[string]P) error {
+	if _, there := policies[name]; there || name == "" {
+		return nil
+	}
+	return doc.Problemf(append(where, kind), "there is no %s policy %q under spec.policies", kind, name)
 }
 
 func (s *Set) addSubscription(doc *document.Document) error {

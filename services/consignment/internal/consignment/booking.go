@@ -126,7 +126,7 @@ func (b *Bookings) Create(ctx context.Context, orders []Order) []Result {
 			mine = append(mine, a)
 		}
 	}
-	b.bookAll(ctx, mine)
+	go b.bookAll(ctx, mine)
 	for i, a := range waits {
 		if a == nil {
 			continue
@@ -169,8 +169,10 @@ func (a *attempt) answer(o *Order) Result {
 	return Result{Consignment: a.Consignment}
 }
 
-// bookAll brings attempts to their end.
+// bookAll brings attempts to their end, even if the caller who began them leaves: others may wait
+// for them.
 func (b *Bookings) bookAll(ctx context.Context, attempts []*attempt) {
+	ctx = context.WithoutCancel(ctx)
 	var free, claimed []*attempt
 	for _, a := range attempts {
 		if a.Fingerprint == "" {
@@ -194,7 +196,7 @@ func (b *Bookings) bookAll(ctx context.Context, attempts []*attempt) {
 		}
 	}
 	if len(mine) > 0 {
-		b.Store.Unclaim(context.WithoutCancel(ctx), booked, refused)
+		b.Store.Unclaim(ctx, booked, refused)
 	}
 	b.mu.Lock()
 	for _, a := range claimed {
@@ -271,7 +273,7 @@ func (b *Bookings) book(ctx context.Context, open []*attempt) {
 		refuse(open, err)
 		return
 	}
-	if err := b.Store.Commit(ctx, consignments(open)); err != nil {
+	if err := b.Store.Commit(context.WithoutCancel(ctx), consignments(open)); err != nil {
 		// It may be stored all the same, so what is held is left to be confirmed or to expire.
 		for _, a := range open {
 			a.err = err
@@ -411,5 +413,9 @@ func (b *Bookings) Cancel(ctx context.Context, id, reason string) (Consignment, 
 	wg.Go(func() { b.giveBack(ctx, "room", held, b.Vessels.Release, true) })
 	wg.Go(func() { b.giveBack(ctx, "containers", held, b.Depots.Release, true) })
 	wg.Wait()
-	return b.Get(ctx, id)
+	stored, err := b.Get(ctx, id)
+	if err == nil {
+		stored.Cancel(reason, b.Now().UTC()) // it is certain, if not carried out yet
+	}
+	return stored, err
 }

@@ -127,17 +127,35 @@ func TestCreateFails(t *testing.T) {
 	}
 }
 
-// A caller who is gone by the time the commit would begin gets nothing booked: somebody else may
-// be asked for the same soon.
+// A booking whose holds took too long is not stored: somebody else may have begun the same by then.
 func TestNoCommitAfterItsTime(t *testing.T) {
 	t.Parallel()
-	p := newPort()
-	ctx, cancel := context.WithCancel(t.Context())
-	p.depots.hold = func(context.Context, *consignment.Booking) error { cancel(); return nil }
-	got := p.bookings(t).Create(ctx, []consignment.Order{order(withRequest("r"))})
-	if !errors.Is(got[0].Err, context.Canceled) || len(p.store.stored()) != 0 || len(p.store.claimed) != 0 {
-		t.Errorf("Create = %v, stored %v, claims kept %v", got[0].Err, p.store.stored(), p.store.claimed)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := newPort()
+		p.depots.hold = func(context.Context, *consignment.Booking) error { time.Sleep(time.Minute); return nil }
+		got := p.bookings(t).Create(t.Context(), []consignment.Order{order(withRequest("r"))})
+		if !errors.Is(got[0].Err, context.DeadlineExceeded) || len(p.store.stored()) != 0 || len(p.store.claimed) != 0 {
+			t.Errorf("Create = %v, stored %v, claims kept %v", got[0].Err, p.store.stored(), p.store.claimed)
+		}
+	})
+}
+
+// A caller who leaves is told so; the booking goes on, since others may wait for it.
+func TestBookingOutlivesItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPort()
+		ctx, leave := context.WithCancel(t.Context())
+		p.depots.hold = func(context.Context, *consignment.Booking) error { leave(); time.Sleep(time.Second); return nil }
+		b := p.bookings(t)
+		if got := b.Create(ctx, []consignment.Order{order(withRequest("r"))}); !errors.Is(got[0].Err, context.Canceled) {
+			t.Errorf("Create = %v for a caller who left", got[0].Err)
+		}
+		got := b.Create(t.Context(), []consignment.Order{order(withRequest("r"))})
+		if got[0].Err != nil || len(p.store.stored()) != 1 || len(p.depots.held) != 1 {
+			t.Errorf("Create = %v, stored %v, held %d times", got[0].Err, p.store.stored(), len(p.depots.held))
+		}
+	})
 }
 
 // The fields of a depot's refusal are those of the order, in the message too.

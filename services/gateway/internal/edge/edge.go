@@ -3,15 +3,18 @@ package edge
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -87,6 +90,7 @@ func (e *Edge) split(rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
 			e.grpc.ServeHTTP(w, r)
+			blameCaller(w.Header())
 			return
 		}
 		rest.ServeHTTP(w, r)
@@ -124,4 +128,21 @@ func limitTime(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grp
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	return handle(ctx, req)
+}
+
+// blameCaller makes INVALID_ARGUMENT of a message that cannot be decoded, such as one whose text is
+// not UTF-8. The library calls that INTERNAL, before anything here sees it, and leaves its answer in
+// the trailers.
+func blameCaller(trailers http.Header) {
+	if trailers.Get("Grpc-Status") != strconv.Itoa(int(codes.Internal)) || !strings.Contains(trailers.Get("Grpc-Message"), "unmarshal") {
+		return
+	}
+	st := failure.Invalid("body", "is not a message of this method, or its text is not UTF-8").GRPCStatus()
+	details, err := proto.Marshal(st.Proto())
+	if err != nil {
+		return
+	}
+	trailers.Set("Grpc-Status", strconv.Itoa(int(st.Code())))
+	trailers.Set("Grpc-Message", st.Message())
+	trailers.Set("Grpc-Status-Details-Bin", base64.RawStdEncoding.EncodeToString(details))
 }

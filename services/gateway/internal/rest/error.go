@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+
 	"seaport.example/services/internal/failure"
 )
 
@@ -42,6 +44,9 @@ func WriteError(w http.ResponseWriter, httpCode int, e *failure.Error) {
 
 // statusName returns the code as the standard spells it: "NotFound" is "NOT_FOUND".
 func statusName(e *failure.Error) string {
+	if e.Code() == codes.Canceled {
+		return "CANCELLED" // as the standard has it, and Go has not
+	}
 	var name strings.Builder
 	for i, r := range e.Code().String() {
 		if i > 0 && r >= 'A' && r <= 'Z' {

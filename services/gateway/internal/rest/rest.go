@@ -44,12 +44,13 @@ gRPC answers on this port too, with reflection.
 // Handler returns the REST side of the gRPC server at the other end of conn. Health answers
 // GET /healthz.
 func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (http.Handler, error) {
-	marshaler := &runtime.JSONPb{
+	marshaler := strictJSON{&runtime.JSONPb{
 		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true},
 		UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
-	}
+	}}
 	routes := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler),
+		runtime.SetQueryParameterParser(strictQuery{}),
 		runtime.WithErrorHandler(writeError),
 		runtime.WithRoutingErrorHandler(writeRoutingError),
 		runtime.WithDisablePathLengthFallback(),
@@ -109,6 +110,7 @@ func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshal
 
 var (
 	unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
+	twiceField   = regexp.MustCompile(`duplicate field "([^"]*)"`)
 	wrongValue   = regexp.MustCompile(`invalid value for (\w+) field (\w+): (.*)`)
 	wrongQuery   = regexp.MustCompile(`parsing field "([^"]*)": .*parsing (".*"): (.*)`)
 )
@@ -124,6 +126,9 @@ func clearer(err error) error {
 	}
 	if found := unknownField.FindStringSubmatch(st.Message()); found != nil {
 		return failure.Invalid(found[1], "there is no such field")
+	}
+	if found := twiceField.FindStringSubmatch(st.Message()); found != nil {
+		return failure.Invalid(found[1], "is given twice")
 	}
 	if found := wrongValue.FindStringSubmatch(st.Message()); found != nil {
 		return failure.Invalid(found[2], "must be of type %s, not %s", found[1], found[3])

@@ -170,7 +170,7 @@ func TestBadRequests(t *testing.T) {
 		{"cut off", "POST", "/v1/consignments", `{"weight": 1`, 400, "INVALID_ARGUMENT", "body"},
 		{"no JSON", "POST", "/v1/consignments", `weight=1`, 400, "INVALID_ARGUMENT", "body"},
 		{"a list", "POST", "/v1/consignments", `[]`, 400, "INVALID_ARGUMENT", "body"},
-		{"twice", "POST", "/v1/consignments", `{"weight": 1, "weight": 2}`, 400, "INVALID_ARGUMENT", "body"},
+		{"twice", "POST", "/v1/consignments", `{"weight": 1, "weight": 2}`, 400, "INVALID_ARGUMENT", "weight"},
 		{"no text", "POST", "/v1/consignments", "{\"description\": \"\xff\xfe\"}", 400, "INVALID_ARGUMENT", "body"},
 		{"over 4 MB", "POST", "/v1/consignments", big, 400, "INVALID_ARGUMENT", "body"},
 		{"query of another type", "GET", "/v1/consignments?page_size=many", "", 400, "INVALID_ARGUMENT", "page_size"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
@@ -45,7 +46,19 @@ func newShipping(conn grpc.ClientConnInterface) *shipping {
 
 func (s *shipping) CreateConsignment(ctx context.Context, req *consignmentv1.CreateConsignmentRequest) (*consignmentv1.CreateConsignmentResponse, error) {
 	identify(&req.RequestId)
+	if proto.Size(req) > largest {
+		return s.createAlone(ctx, req)
+	}
 	return s.create.Do(ctx, req)
+}
+
+// largest is how many bytes a booking has that shares a call with others: so many of them still
+// make a message that sidecars and stores take. A larger one goes alone.
+const largest = 16 << 10
+
+func (s *shipping) createAlone(ctx context.Context, req *consignmentv1.CreateConsignmentRequest) (*consignmentv1.CreateConsignmentResponse, error) {
+	result := s.createMany(ctx, []*consignmentv1.CreateConsignmentRequest{req})[0]
+	return result.Answer, result.Err
 }
 
 // identify gives a request an id when its caller gave none.

@@ -3,6 +3,7 @@ package topic
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/protobuf/proto"
 
@@ -42,7 +43,10 @@ func handle(events []sidecar.Event, empty func() payload, do func([]inventory.Wa
 	var indices []int
 	for i := range events {
 		p := empty()
-		if errs[i] = event.Decode(events[i], p); errs[i] != nil {
+		if errs[i] = event.Decode(events[i], p); errs[i] == nil && p.GetConsignmentId() == "" {
+			errs[i] = errors.New("it names no consignment")
+		}
+		if errs[i] != nil {
 			continue
 		}
 		w := inventory.Wanted{Consignment: p.GetConsignmentId()}

@@ -38,16 +38,21 @@ func tighter(id string, free ledger.Amount, otherID string, other ledger.Amount)
 	) < 0
 }
 
-// holder returns the vessel that has just the room wanted for the consignment already: the call is
-// a repeated one, whose answer was lost. It returns "" for none.
-func holder(fleet map[string]room, w Wanted) string {
+// holds says that the vessel has just the room wanted for the consignment already.
+func (r room) holds(w Wanted) bool {
+	entry, there := r.inFlight[w.Consignment]
+	return there && entry.Phase != ledger.Released && entry.Amount == w.Amount
+}
+
+// holders returns the vessel on which each consignment in flight has room.
+func holders(fleet map[string]room) map[string]string {
+	vessels := make(map[string]string)
 	for id, r := range fleet {
-		entry, there := r.inFlight[w.Consignment]
-		if there && entry.Phase != ledger.Released && entry.Amount == w.Amount && (w.Wished == "" || w.Wished == id) {
-			return id
+		for consignment := range r.inFlight {
+			vessels[consignment] = id
 		}
 	}
-	return ""
+	return vessels
 }
 
 // noneFits says what is short on every vessel of the fleet.

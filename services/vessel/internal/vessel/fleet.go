@@ -220,25 +220,27 @@ func fail(held []Held, open []int, err error) []Held {
 // propose finds each open consignment a vessel by what is known, counting what it proposed.
 func propose(fleet map[string]room, wanted []Wanted, open []int) (placed map[string][]int, homeless []int) {
 	left := maps.Clone(fleet)
+	holding := holders(fleet)
 	placed = make(map[string][]int)
 	for _, i := range open {
-		id := wanted[i].Wished
+		w := wanted[i]
+		if id := holding[w.Consignment]; id != "" && fleet[id].holds(w) && (w.Wished == "" || w.Wished == id) {
+			placed[id] = append(placed[id], i) // a repeated call, whose answer was lost: it takes no more room
+			continue
+		}
+		id := w.Wished
 		if id == "" {
-			id = bestFit(left, wanted[i].Amount)
-		} else if r, ok := left[id]; !ok || !r.available || !r.free.Fits(wanted[i].Amount) {
+			id = bestFit(left, w.Amount)
+		} else if r, ok := left[id]; !ok || !r.available || !r.free.Fits(w.Amount) {
 			id = ""
 		}
 		if id == "" {
-			if id = holder(fleet, wanted[i]); id == "" {
-				homeless = append(homeless, i)
-			} else {
-				placed[id] = append(placed[id], i)
-			}
+			homeless = append(homeless, i)
 			continue
 		}
 		r := left[id]
-		r.free.Containers -= wanted[i].Amount.Containers
-		r.free.Weight -= wanted[i].Amount.Weight
+		r.free.Containers -= w.Amount.Containers
+		r.free.Weight -= w.Amount.Weight
 		left[id] = r
 		placed[id] = append(placed[id], i)
 	}
