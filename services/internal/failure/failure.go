@@ -162,7 +162,8 @@ func (e *Error) GRPCStatus() *status.Status {
 }
 
 // From returns err as an [Error]: an Error in its chain, a gRPC status with its details, the
-// end of a context, or INTERNAL with a fixed message and err as the cause. Nil gives nil.
+// end of a context; UNAVAILABLE for an error that wraps the status of a sidecar that is away; else
+// INTERNAL with a fixed message. Err is the cause, for the log. Nil gives nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil
@@ -176,8 +177,15 @@ func From(err error) *Error {
 	case errors.Is(err, context.Canceled):
 		return &Error{code: codes.Canceled, message: "the caller went away", cause: err}
 	}
-	if st, ok := status.FromError(err); ok && st.Code() != codes.Unknown && st.Code() != codes.Internal {
-		return fromStatus(st)
+	if answer, ok := err.(interface{ GRPCStatus() *status.Status }); ok { // a wrapped one is not the answer of a service
+		if st := answer.GRPCStatus(); st.Code() != codes.Unknown && st.Code() != codes.Internal {
+			return fromStatus(st)
+		}
+	}
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.ResourceExhausted:
+		// The sidecar or what is behind it. What it says is for the log.
+		return Unavailable(err, "the service cannot do its work at present; try again")
 	}
 	return &Error{code: codes.Internal, message: InternalMessage, cause: err}
 }

@@ -107,6 +107,8 @@ func TestDetailIsHidden(t *testing.T) {
 	for name, err := range map[string]error{
 		"an error":           errors.New(secret),
 		"wrapped":            fmt.Errorf("read: %w", errors.New(secret)),
+		"a sidecar away":     fmt.Errorf("read: %w", status.Error(codes.Unavailable, secret)),
+		"a sidecar refuses":  fmt.Errorf("read: %w", status.Error(codes.InvalidArgument, secret)),
 		"an internal status": status.Error(codes.Internal, secret),
 		"an unknown status":  status.Error(codes.Unknown, secret),
 		"a deadline":         fmt.Errorf("%s: %w", secret, context.DeadlineExceeded),

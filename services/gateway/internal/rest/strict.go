@@ -2,6 +2,8 @@ package rest
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -27,7 +29,13 @@ func (s strictJSON) NewDecoder(r io.Reader) runtime.Decoder {
 		if len(bytes.TrimSpace(body)) == 0 {
 			return io.EOF // which stands for a request without fields
 		}
-		return s.Unmarshal(body, v)
+		if err := s.Unmarshal(body, v); err != nil {
+			return err
+		}
+		if !json.Valid(body) {
+			return errors.New("something stands behind the first JSON value")
+		}
+		return nil
 	})
 }
 
