@@ -44,13 +44,13 @@ gRPC answers on this port too, with reflection.
 // Handler returns the REST side of the gRPC server at the other end of conn. Health answers
 // GET /healthz.
 func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (http.Handler, error) {
+	refuseUnknownParameters()
 	marshaler := strictJSON{&runtime.JSONPb{
 		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true},
 		UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
 	}}
 	routes := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler),
-		runtime.SetQueryParameterParser(strictQuery{}),
 		runtime.WithErrorHandler(writeError),
 		runtime.WithRoutingErrorHandler(writeRoutingError),
 		runtime.WithDisablePathLengthFallback(),

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -42,6 +43,11 @@ func (s strictJSON) NewDecoder(r io.Reader) runtime.Decoder {
 // strictQuery takes only parameters that the request has a field for: a misspelt page_token would
 // else give the first page for ever.
 type strictQuery struct{ runtime.DefaultQueryParser }
+
+// refuseUnknownParameters sets the parser once: the library has one for the whole process.
+var refuseUnknownParameters = sync.OnceFunc(func() {
+	runtime.NewServeMux(runtime.SetQueryParameterParser(strictQuery{}))
+})
 
 // Parse fills the request from the query.
 func (q strictQuery) Parse(request proto.Message, values url.Values, filter *utilities.DoubleArray) error {
