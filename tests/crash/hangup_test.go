@@ -17,7 +17,7 @@ import (
 
 // Callers who hang up before they are answered break nothing for those who come after them.
 func TestCallersWhoHangUp(t *testing.T) {
-	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_OUTBOX_LEASE=6s")
+	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s")
 	c := p.Client(t)
 	vessel := freight.Vessel(t, c, 10_000, 1_000_000_000)
 	depot := freight.Depot(t, c, 10_000)
@@ -35,7 +35,7 @@ func TestCallersWhoHangUp(t *testing.T) {
 		wg.Go(func() {
 			for i := caller; i < len(orders); i += callers {
 				hangUp(func(ctx context.Context) { _, _ = c.CreateConsignment(ctx, orders[i]) })
-				for range 10 {
+				for range 20 {
 					hangUp(func(ctx context.Context) { _, _ = c.GetVessel(ctx, &vesselv1.GetVesselRequest{Id: vessel}) })
 					hangUp(func(ctx context.Context) { _, _ = c.ListDepots(ctx, &inventoryv1.ListDepotsRequest{}) })
 					hangUp(func(ctx context.Context) {

@@ -50,8 +50,39 @@ func (s *Sidecar) State(store string) *State {
 	return &State{client: s.client, store: store}
 }
 
+// readTime bounds a read whose caller gave it more, or left.
+const readTime = 10 * time.Second
+
+// detached reads to the end even if the caller leaves meanwhile. Some drivers behind a sidecar (that
+// of SQLite, as Dapr 1.18 has it) do not survive a cancelled read: its connection goes on with an
+// old snapshot.
+func detached[T any](ctx context.Context, read func(ctx context.Context) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+		defer cancel()
+		value, err := read(ctx)
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
 // Get reads a key.
 func (s *State) Get(ctx context.Context, key string) (Value, error) {
+	return detached(ctx, func(ctx context.Context) (Value, error) { return s.get(ctx, key) })
+}
+
+func (s *State) get(ctx context.Context, key string) (Value, error) {
 	resp, err := s.client.GetState(ctx, &runtimev1.GetStateRequest{
 		StoreName: s.store, Key: key, Consistency: commonv1.StateOptions_CONSISTENCY_STRONG,
 	})
@@ -63,6 +94,10 @@ func (s *State) Get(ctx context.Context, key string) (Value, error) {
 
 // GetMany reads keys in one call. Every key asked for is in the answer.
 func (s *State) GetMany(ctx context.Context, keys []string) (map[string]Value, error) {
+	return detached(ctx, func(ctx context.Context) (map[string]Value, error) { return s.getMany(ctx, keys) })
+}
+
+func (s *State) getMany(ctx context.Context, keys []string) (map[string]Value, error) {
 	values := make(map[string]Value, len(keys))
 	if len(keys) == 0 {
 		return values, nil
