@@ -93,41 +93,18 @@ func (s *Store[T]) GetMany(ctx context.Context, ids []string) (map[string]T, err
 // returns that error. A document that does not exist is given as the zero T. Errors:
 // UNAVAILABLE when others kept writing first.
 func (s *Store[T]) Update(ctx context.Context, id string, change func(doc *T) error) (T, error) {
-	var none T
-	held, err := s.take(ctx, id)
-	if err != nil {
-		return none, err
-	}
-	defer func() { held.turn <- struct{}{} }()
-
-	for attempt := range attempts {
-		remembered := held.known
-		held.known = false
-		if !remembered {
-			if held.value, err = s.state.Get(ctx, s.prefix+id); err != nil {
-				return none, err
-			}
-		}
-		doc, wrote, err := s.write(ctx, id, held.value, change)
-		switch {
-		case wrote:
-			return doc, nil
-		case errors.Is(err, sidecar.ErrConflict):
-			if err := pause(ctx, attempt); err != nil {
-				return none, err
-			}
-		case !remembered:
-			return doc, err
-		}
-		// The memory may be out of date: ask the store.
-	}
-	return none, errContended
+	return s.update(ctx, id, nil, false, func(doc *T, _ map[string]sidecar.Value) error { return change(doc) })
 }
 
 // UpdateReading is Update for a change that depends on other keys too. They are read after the
 // document: whoever changes them later must change the document as well, so that this change is
 // refused and tried again. Reading all in one call would not do: a store may read the document last.
 func (s *Store[T]) UpdateReading(ctx context.Context, id string, keys []string, change func(doc *T, values map[string]sidecar.Value) error) (T, error) {
+	return s.update(ctx, id, keys, true, change)
+}
+
+// update changes a document that depends on keys, and may leave it in memory.
+func (s *Store[T]) update(ctx context.Context, id string, keys []string, remember bool, change func(doc *T, values map[string]sidecar.Value) error) (T, error) {
 	var none T
 	held, err := s.take(ctx, id)
 	if err != nil {
@@ -144,14 +121,18 @@ func (s *Store[T]) UpdateReading(ctx context.Context, id string, keys []string, 
 				return none, err
 			}
 		}
-		values, err := s.state.GetMany(ctx, keys)
-		if err != nil {
-			return none, err
+		var values map[string]sidecar.Value
+		if len(keys) > 0 {
+			if values, err = s.state.GetMany(ctx, keys); err != nil {
+				return none, err
+			}
 		}
 		doc, wrote, err := s.write(ctx, id, held.value, func(doc *T) error { return change(doc, values) })
 		switch {
 		case wrote:
-			done = func() { go s.remember(id, held) } // which ends the turn
+			if remember {
+				done = func() { go s.remember(id, held) } // which ends the turn
+			}
 			return doc, nil
 		case errors.Is(err, sidecar.ErrConflict):
 			if err := pause(ctx, attempt); err != nil {
@@ -160,6 +141,7 @@ func (s *Store[T]) UpdateReading(ctx context.Context, id string, keys []string, 
 		case !remembered:
 			return doc, err
 		}
+		// The memory may be out of date: ask the store.
 	}
 	return none, errContended
 }
