@@ -289,7 +289,7 @@ type CreateConsignmentRequest struct {
 	Containers []*Container `protobuf:"bytes,3,rep,name=containers,proto3" json:"containers,omitempty"`
 	// The wished vessel. Empty: the vessel with the least room left that still takes it.
 	VesselId string `protobuf:"bytes,4,opt,name=vessel_id,json=vesselId,proto3" json:"vessel_id,omitempty"`
-	// Whose booking it is. Empty: the user_id, else the customer_id of the first container.
+	// Whose booking it is. Empty: the caller's. A customer books for nobody else.
 	CustomerId string `protobuf:"bytes,5,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// Chosen by the caller (a UUID, say), at most 128 characters: the same request_id of the same
 	// customer books once, however often it is sent. Empty: every call books.
@@ -429,7 +429,12 @@ func (x *CreateConsignmentResponse) GetConsignment() *Consignment {
 type BatchCreateConsignmentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bookings: at most 1,000.
-	Requests      []*CreateConsignmentRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	Requests []*CreateConsignmentRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	// For the gateway, which carries bookings of several callers in one call: the callers' access
+	// tokens. Everybody else leaves it empty and is the caller of all.
+	Tokens []string `protobuf:"bytes,2,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	// With tokens, for each request the index of its caller's.
+	Callers       []int32 `protobuf:"varint,3,rep,packed,name=callers,proto3" json:"callers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +472,20 @@ func (*BatchCreateConsignmentsRequest) Descriptor() ([]byte, []int) {
 func (x *BatchCreateConsignmentsRequest) GetRequests() []*CreateConsignmentRequest {
 	if x != nil {
 		return x.Requests
+	}
+	return nil
+}
+
+func (x *BatchCreateConsignmentsRequest) GetTokens() []string {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+func (x *BatchCreateConsignmentsRequest) GetCallers() []int32 {
+	if x != nil {
+		return x.Callers
 	}
 	return nil
 }
@@ -699,7 +718,7 @@ func (x *GetConsignmentResponse) GetConsignment() *Consignment {
 // ListConsignmentsRequest asks for a page.
 type ListConsignmentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only this customer's consignments; empty: everybody's.
+	// Only this customer's consignments; empty: everybody's, or a customer's own.
 	CustomerId string `protobuf:"bytes,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// How many at most: 1 to 200; 0 means 50.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -957,9 +976,11 @@ const file_seaport_consignment_v1_consignment_proto_rawDesc = "" +
 	"request_id\x18\x06 \x01(\tR\trequestId\"|\n" +
 	"\x19CreateConsignmentResponse\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\bR\acreated\x12E\n" +
-	"\vconsignment\x18\x02 \x01(\v2#.seaport.consignment.v1.ConsignmentR\vconsignment\"n\n" +
+	"\vconsignment\x18\x02 \x01(\v2#.seaport.consignment.v1.ConsignmentR\vconsignment\"\xa0\x01\n" +
 	"\x1eBatchCreateConsignmentsRequest\x12L\n" +
-	"\brequests\x18\x01 \x03(\v20.seaport.consignment.v1.CreateConsignmentRequestR\brequests\"l\n" +
+	"\brequests\x18\x01 \x03(\v20.seaport.consignment.v1.CreateConsignmentRequestR\brequests\x12\x16\n" +
+	"\x06tokens\x18\x02 \x03(\tR\x06tokens\x12\x18\n" +
+	"\acallers\x18\x03 \x03(\x05R\acallers\"l\n" +
 	"\x1fBatchCreateConsignmentsResponse\x12I\n" +
 	"\aresults\x18\x01 \x03(\v2/.seaport.consignment.v1.CreateConsignmentResultR\aresults\"\xad\x01\n" +
 	"\x17CreateConsignmentResult\x12O\n" +

@@ -39,17 +39,19 @@ type ShippingServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT names the field at fault; NOT_FOUND an unknown vessel or depot;
 	// FAILED_PRECONDITION what is short (CAPACITY, WEIGHT or CONTAINERS); ALREADY_EXISTS a
-	// request_id that was used for another booking; UNAVAILABLE is worth a retry.
+	// request_id that was used for another booking; PERMISSION_DENIED a customer_id that is not the
+	// customer's own; UNAVAILABLE is worth a retry.
 	CreateConsignment(ctx context.Context, in *CreateConsignmentRequest, opts ...grpc.CallOption) (*CreateConsignmentResponse, error)
 	// BatchCreateConsignments books many consignments in one call. Each item succeeds or fails on
 	// its own, exactly as CreateConsignment would; results come in the order of the requests.
 	BatchCreateConsignments(ctx context.Context, in *BatchCreateConsignmentsRequest, opts ...grpc.CallOption) (*BatchCreateConsignmentsResponse, error)
-	// GetConsignment returns one consignment. Errors: NOT_FOUND.
+	// GetConsignment returns one consignment; to a customer, that of another is NOT_FOUND too.
 	GetConsignment(ctx context.Context, in *GetConsignmentRequest, opts ...grpc.CallOption) (*GetConsignmentResponse, error)
-	// ListConsignments returns a page of consignments, the newest first.
+	// ListConsignments returns a page of consignments, the newest first: to a customer, one's own.
 	ListConsignments(ctx context.Context, in *ListConsignmentsRequest, opts ...grpc.CallOption) (*ListConsignmentsResponse, error)
 	// CancelConsignment cancels a consignment and gives back its room on the vessel and its
-	// containers. Cancelling twice changes nothing. Errors: NOT_FOUND.
+	// containers. Cancelling twice changes nothing. Errors: NOT_FOUND, also for a customer about that
+	// of another.
 	CancelConsignment(ctx context.Context, in *CancelConsignmentRequest, opts ...grpc.CallOption) (*CancelConsignmentResponse, error)
 }
 
@@ -122,17 +124,19 @@ type ShippingServiceServer interface {
 	//
 	// Errors: INVALID_ARGUMENT names the field at fault; NOT_FOUND an unknown vessel or depot;
 	// FAILED_PRECONDITION what is short (CAPACITY, WEIGHT or CONTAINERS); ALREADY_EXISTS a
-	// request_id that was used for another booking; UNAVAILABLE is worth a retry.
+	// request_id that was used for another booking; PERMISSION_DENIED a customer_id that is not the
+	// customer's own; UNAVAILABLE is worth a retry.
 	CreateConsignment(context.Context, *CreateConsignmentRequest) (*CreateConsignmentResponse, error)
 	// BatchCreateConsignments books many consignments in one call. Each item succeeds or fails on
 	// its own, exactly as CreateConsignment would; results come in the order of the requests.
 	BatchCreateConsignments(context.Context, *BatchCreateConsignmentsRequest) (*BatchCreateConsignmentsResponse, error)
-	// GetConsignment returns one consignment. Errors: NOT_FOUND.
+	// GetConsignment returns one consignment; to a customer, that of another is NOT_FOUND too.
 	GetConsignment(context.Context, *GetConsignmentRequest) (*GetConsignmentResponse, error)
-	// ListConsignments returns a page of consignments, the newest first.
+	// ListConsignments returns a page of consignments, the newest first: to a customer, one's own.
 	ListConsignments(context.Context, *ListConsignmentsRequest) (*ListConsignmentsResponse, error)
 	// CancelConsignment cancels a consignment and gives back its room on the vessel and its
-	// containers. Cancelling twice changes nothing. Errors: NOT_FOUND.
+	// containers. Cancelling twice changes nothing. Errors: NOT_FOUND, also for a customer about that
+	// of another.
 	CancelConsignment(context.Context, *CancelConsignmentRequest) (*CancelConsignmentResponse, error)
 	mustEmbedUnimplementedShippingServiceServer()
 }

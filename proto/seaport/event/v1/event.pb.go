@@ -290,6 +290,88 @@ func (x *Pickup) GetContainers() int32 {
 	return 0
 }
 
+// UserCreated is the payload of topic "user.created": a user registered.
+type UserCreated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The person's name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The company, or empty.
+	Company string `protobuf:"bytes,3,opt,name=company,proto3" json:"company,omitempty"`
+	// The address to write to.
+	Email string `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`
+	// When the user registered.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserCreated) Reset() {
+	*x = UserCreated{}
+	mi := &file_seaport_event_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserCreated) ProtoMessage() {}
+
+func (x *UserCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_event_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserCreated.ProtoReflect.Descriptor instead.
+func (*UserCreated) Descriptor() ([]byte, []int) {
+	return file_seaport_event_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *UserCreated) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UserCreated) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UserCreated) GetCompany() string {
+	if x != nil {
+		return x.Company
+	}
+	return ""
+}
+
+func (x *UserCreated) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *UserCreated) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
 var File_seaport_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_seaport_event_v1_event_proto_rawDesc = "" +
@@ -319,7 +401,14 @@ const file_seaport_event_v1_event_proto_rawDesc = "" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x1e\n" +
 	"\n" +
 	"containers\x18\x02 \x01(\x05R\n" +
-	"containersB0Z.seaport.example/proto/seaport/event/v1;eventv1b\x06proto3"
+	"containers\"\xa7\x01\n" +
+	"\vUserCreated\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
+	"\acompany\x18\x03 \x01(\tR\acompany\x12\x14\n" +
+	"\x05email\x18\x04 \x01(\tR\x05email\x12;\n" +
+	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTimeB0Z.seaport.example/proto/seaport/event/v1;eventv1b\x06proto3"
 
 var (
 	file_seaport_event_v1_event_proto_rawDescOnce sync.Once
@@ -333,23 +422,25 @@ func file_seaport_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_seaport_event_v1_event_proto_rawDescData
 }
 
-var file_seaport_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_seaport_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_seaport_event_v1_event_proto_goTypes = []any{
 	(*ConsignmentBooked)(nil),     // 0: seaport.event.v1.ConsignmentBooked
 	(*ConsignmentCancelled)(nil),  // 1: seaport.event.v1.ConsignmentCancelled
 	(*Pickup)(nil),                // 2: seaport.event.v1.Pickup
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*UserCreated)(nil),           // 3: seaport.event.v1.UserCreated
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_seaport_event_v1_event_proto_depIdxs = []int32{
 	2, // 0: seaport.event.v1.ConsignmentBooked.pickups:type_name -> seaport.event.v1.Pickup
-	3, // 1: seaport.event.v1.ConsignmentBooked.book_time:type_name -> google.protobuf.Timestamp
+	4, // 1: seaport.event.v1.ConsignmentBooked.book_time:type_name -> google.protobuf.Timestamp
 	2, // 2: seaport.event.v1.ConsignmentCancelled.pickups:type_name -> seaport.event.v1.Pickup
-	3, // 3: seaport.event.v1.ConsignmentCancelled.cancel_time:type_name -> google.protobuf.Timestamp
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	4, // 3: seaport.event.v1.ConsignmentCancelled.cancel_time:type_name -> google.protobuf.Timestamp
+	4, // 4: seaport.event.v1.UserCreated.create_time:type_name -> google.protobuf.Timestamp
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_seaport_event_v1_event_proto_init() }
@@ -363,7 +454,7 @@ func file_seaport_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seaport_event_v1_event_proto_rawDesc), len(file_seaport_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
