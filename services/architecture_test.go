@@ -49,13 +49,20 @@ var rules = []rule{
 	{packages: whole(`seaport.example/services/internal/sidecar(/.*)?`), may: slices.Concat(plumbing, []string{"github.com/dapr/dapr/pkg/proto"})},
 	{packages: whole(`seaport.example/services/internal/failure`), may: slices.Concat(grpc, []string{"seaport.example/proto/seaport/failure"})},
 	{packages: whole(`seaport.example/services/internal/ledger`), may: []string{"seaport.example/services/internal/failure"}, pure: true},
+	{packages: whole(`seaport.example/services/internal/(token|auth/authtest)`), may: slices.Concat(plumbing, []string{"github.com/go-jose/go-jose/v4"})},
 	{packages: whole(`seaport.example/services/internal/.*`), may: plumbing},
+
+	// What passwords, addresses and limits are made of are libraries for just that; they do no I/O.
+	{packages: whole(`seaport.example/services/(user)/internal/password`), may: slices.Concat(plumbing, domain, []string{"github.com/alexedwards/argon2id"})},
+	{packages: whole(`seaport.example/services/(user)/internal/spelling`), may: slices.Concat(plumbing, domain, []string{"golang.org/x/text", "golang.org/x/net/idna"})},
+	{packages: whole(`seaport.example/services/(user)/internal/mint`), may: slices.Concat(plumbing, domain)},
+	{packages: whole(`seaport.example/services/gateway/internal/limit`)},
 
 	// The adapters of a service know its domain and the plumbing.
 	{packages: whole(`seaport.example/services/(gateway)/internal/rest(/.*)?`), may: slices.Concat(plumbing, []string{
 		"seaport.example/services/gateway/internal/rest", "github.com/grpc-ecosystem/grpc-gateway/v2"})},
 	{packages: whole(`seaport.example/services/(gateway)/internal/edge`), may: slices.Concat(plumbing, []string{
-		"seaport.example/services/gateway/internal"})},
+		"seaport.example/services/gateway/internal", "github.com/rs/cors", "golang.org/x/text", "golang.org/x/net/idna"})},
 	{packages: whole(`seaport.example/services/([a-z]+)/internal/(rpc|topic)`), may: slices.Concat(plumbing, domain)},
 	{packages: whole(`seaport.example/services/([a-z]+)/internal/store`), may: slices.Concat(plumbing, domain, []string{
 		"seaport.example/services/$1/internal/topic"})},
@@ -66,6 +73,8 @@ var rules = []rule{
 
 	{packages: whole(`seaport.example/proto(/.*)?`), may: proto},
 	{packages: whole(`seaport.example/cli(/.*)?`), may: slices.Concat(proto, []string{"seaport.example/cli"}), open: true, never: []string{"github.com/dapr"}},
+	// What wraps a tool is of the tool's own module, and of nothing of ours.
+	{packages: whole(`seaport.example/tools(/.*)?`), may: []string{"seaport.example/tools"}, open: true},
 	{packages: whole(`seaport.example/tests(/.*)?`), may: slices.Concat(proto, []string{"seaport.example/tests"}), open: true, never: []string{"github.com/dapr"}},
 }
 

@@ -13,6 +13,8 @@ import (
 	"seaport.example/services/consignment/internal/consignment"
 	"seaport.example/services/consignment/internal/rpc"
 	"seaport.example/services/consignment/internal/store"
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/serve"
 	"seaport.example/services/internal/sidecar"
 )
@@ -34,13 +36,15 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		return err
 	}
 	defer dapr.Close()
+	keys := auth.NewKeys(dapr.Secrets("secretstore"), cfg.AppID, log)
+	guard := serve.NewGuard(cfg, keys, access.Consignment)
 
 	state := store.New(store.Config{
 		State: dapr.State("statestore"), Publisher: dapr.Publisher("pubsub"), Lease: lease, Now: time.Now, Log: log,
 	})
 	bookings := consignment.NewBookings(consignment.Config{
-		Vessels: rpc.NewVessels(dapr.App("vessel")),
-		Depots:  rpc.NewDepots(dapr.App("inventory")),
+		Vessels: rpc.NewVessels(auth.AsApp(dapr.App("vessel"), "vessel", keys)),
+		Depots:  rpc.NewDepots(auth.AsApp(dapr.App("inventory"), "inventory", keys)),
 		Store:   state,
 		Now:     time.Now,
 		NewID:   func() string { return uuid.Must(uuid.NewV7()).String() },
@@ -50,7 +54,9 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		Config:   cfg,
 		Sidecar:  dapr,
 		Log:      log,
-		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, bookings) },
+		Keys:     keys,
+		Guard:    guard,
+		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, bookings, guard) },
 		Work:     []func(context.Context) error{state.Run},
 		Ready:    state.Ready,
 	})

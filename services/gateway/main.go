@@ -4,11 +4,10 @@ package main
 import (
 	"context"
 	"io"
-	"net"
 	"os"
-	"strconv"
 
 	"seaport.example/services/gateway/internal/edge"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/serve"
 	"seaport.example/services/internal/sidecar"
 )
@@ -20,13 +19,9 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 	if err != nil {
 		return err
 	}
-	port, err := serve.Port(getenv, "SEAPORT_PORT", 8080)
+	front, err := edge.ReadConfig(cfg, getenv)
 	if err != nil {
 		return err
-	}
-	host := getenv("SEAPORT_LISTEN")
-	if host == "" {
-		host = "127.0.0.1"
 	}
 	log := serve.NewLog(cfg, logs)
 	dapr, err := sidecar.Open(cfg.Sidecar(), cfg.APIToken)
@@ -34,8 +29,10 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		return err
 	}
 	defer dapr.Close()
+	front.Sidecar, front.Log = dapr, log
+	front.Keys = auth.NewKeys(dapr.Secrets("secretstore"), cfg.AppID, log)
 
-	public, err := edge.Listen(ctx, net.JoinHostPort(host, strconv.Itoa(port)), dapr, log)
+	public, err := edge.Listen(ctx, front)
 	if err != nil {
 		return err
 	}
@@ -43,6 +40,8 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		Config:  cfg,
 		Sidecar: dapr,
 		Log:     log,
+		Keys:    front.Keys,
+		Guard:   serve.NewGuard(cfg, front.Keys),
 		Front:   public.Serve,
 	})
 }

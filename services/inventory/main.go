@@ -9,6 +9,8 @@ import (
 
 	"google.golang.org/grpc"
 
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/holds"
 	"seaport.example/services/internal/pages"
 	"seaport.example/services/internal/serve"
@@ -36,12 +38,14 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		return err
 	}
 	defer dapr.Close()
+	keys := auth.NewKeys(dapr.Secrets("secretstore"), cfg.AppID, log)
+	guard := serve.NewGuard(cfg, keys, access.Inventory)
 
 	state := dapr.State("statestore")
 	depots := inventory.NewDepots(inventory.Config{
 		Store:        holds.NewKeeper[inventory.Depot](state, "depot", time.Now, log),
 		Register:     pages.New(state, "depot").Scope("all"),
-		Consignments: shipping.New(dapr.App("consignment")),
+		Consignments: shipping.New(auth.AsApp(dapr.App("consignment"), "consignment", keys)),
 		HoldTTL:      holdTTL,
 		Now:          time.Now,
 		Log:          log,
@@ -50,6 +54,8 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		Config:   cfg,
 		Sidecar:  dapr,
 		Log:      log,
+		Keys:     keys,
+		Guard:    guard,
 		Handlers: topic.Handlers(depots),
 		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, depots) },
 		Work:     []func(context.Context) error{depots.Sweep},

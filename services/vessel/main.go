@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/holds"
 	"seaport.example/services/internal/pages"
 	"seaport.example/services/internal/serve"
@@ -37,12 +39,14 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		return err
 	}
 	defer dapr.Close()
+	keys := auth.NewKeys(dapr.Secrets("secretstore"), cfg.AppID, log)
+	guard := serve.NewGuard(cfg, keys, access.Vessel)
 
 	state := dapr.State("statestore")
 	fleet := vessel.NewFleet(vessel.Config{
 		Vessels:      holds.NewKeeper[vessel.Vessel](state, "vessel", time.Now, log),
 		Register:     pages.New(state, "vessel").Scope("all"),
-		Consignments: shipping.New(dapr.App("consignment")),
+		Consignments: shipping.New(auth.AsApp(dapr.App("consignment"), "consignment", keys)),
 		HoldTTL:      holdTTL,
 		Now:          time.Now,
 		NewID:        uuid.NewString,
@@ -52,6 +56,8 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		Config:   cfg,
 		Sidecar:  dapr,
 		Log:      log,
+		Keys:     keys,
+		Guard:    guard,
 		Handlers: topic.Handlers(fleet),
 		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, fleet) },
 		Work:     []func(context.Context) error{fleet.Sweep},

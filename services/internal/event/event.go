@@ -13,6 +13,7 @@ import (
 
 // The topics.
 const (
+	UserCreated          = "user.created"
 	ConsignmentBooked    = "consignment.booked"
 	ConsignmentCancelled = "consignment.cancelled"
 )

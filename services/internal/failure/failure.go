@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	failurev1 "seaport.example/proto/seaport/failure/v1"
 )
@@ -33,6 +35,7 @@ type Error struct {
 	message    string
 	violations []Violation
 	cause      error
+	wait       time.Duration
 }
 
 // Violation is one thing at fault.
@@ -68,6 +71,27 @@ func Unavailable(cause error, format string, args ...any) *Error {
 	return &Error{code: codes.Unavailable, message: fmt.Sprintf(format, args...), cause: cause}
 }
 
+// Unauthenticated says that it is not known who calls (UNAUTHENTICATED).
+func Unauthenticated(format string, args ...any) *Error {
+	return &Error{code: codes.Unauthenticated, message: fmt.Sprintf(format, args...)}
+}
+
+// Denied says that the caller may not do this (PERMISSION_DENIED).
+func Denied(format string, args ...any) *Error {
+	return &Error{code: codes.PermissionDenied, message: fmt.Sprintf(format, args...)}
+}
+
+// DeniedField says that the caller may not ask for this value of a field (PERMISSION_DENIED).
+func DeniedField(field, format string, args ...any) *Error {
+	return about(codes.PermissionDenied, "", field, format, args...)
+}
+
+// Exhausted says that the caller asks too much and after how long it may ask again
+// (RESOURCE_EXHAUSTED).
+func Exhausted(wait time.Duration, format string, args ...any) *Error {
+	return &Error{code: codes.ResourceExhausted, message: fmt.Sprintf(format, args...), wait: wait}
+}
+
 func about(code codes.Code, kind, field, format string, args ...any) *Error {
 	violations := []Violation{{Field: field, Description: fmt.Sprintf(format, args...), Type: kind}}
 	return &Error{code: code, message: messageOf(violations), violations: violations}
@@ -91,7 +115,7 @@ func All(errs ...*Error) error {
 // Within returns the error with its fields seen from the request around it: f names the field
 // of the outer request for a field of the inner one.
 func (e *Error) Within(f func(field string) string) *Error {
-	outer := &Error{code: e.code, cause: e.cause, message: e.message}
+	outer := &Error{code: e.code, cause: e.cause, message: e.message, wait: e.wait}
 	for _, v := range e.violations {
 		v.Field = f(v.Field)
 		outer.violations = append(outer.violations, v)
@@ -131,9 +155,17 @@ func (e *Error) Code() codes.Code { return e.code }
 // Violations returns what is at fault.
 func (e *Error) Violations() []Violation { return e.violations }
 
-// GRPCStatus returns the status with its details (BadRequest, or PreconditionFailure).
+// Wait returns after how long it makes sense to ask again; 0 when that is not known.
+func (e *Error) Wait() time.Duration { return e.wait }
+
+// GRPCStatus returns the status with its details (BadRequest, PreconditionFailure or RetryInfo).
 func (e *Error) GRPCStatus() *status.Status {
 	st := status.New(e.code, e.message)
+	if e.wait > 0 {
+		if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.wait)}); err == nil {
+			st = detailed
+		}
+	}
 	if len(e.violations) == 0 {
 		return st
 	}
@@ -202,6 +234,8 @@ func fromStatus(st *status.Status) *Error {
 			for _, v := range d.GetViolations() {
 				e.violations = append(e.violations, Violation{Field: v.GetSubject(), Description: v.GetDescription(), Type: v.GetType()})
 			}
+		case *errdetails.RetryInfo:
+			e.wait = d.GetRetryDelay().AsDuration()
 		}
 	}
 	return e

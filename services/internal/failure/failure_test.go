@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -18,11 +19,14 @@ import (
 // every is one error of each kind.
 func every() map[string]*failure.Error {
 	return map[string]*failure.Error{
-		"invalid":     failure.Invalid("weight", "must be %d to %d", 1, 9),
-		"not found":   failure.NotFound("id", "there is no %q", "x"),
-		"exists":      failure.Exists("request_id", "is taken"),
-		"short":       failure.Short(failure.ShortOfWeight, "weight", "9 kg wanted, 1 kg free"),
-		"unavailable": failure.Unavailable(errors.New("10.0.0.7 is away"), "try again"),
+		"invalid":         failure.Invalid("weight", "must be %d to %d", 1, 9),
+		"not found":       failure.NotFound("id", "there is no %q", "x"),
+		"exists":          failure.Exists("request_id", "is taken"),
+		"short":           failure.Short(failure.ShortOfWeight, "weight", "9 kg wanted, 1 kg free"),
+		"unavailable":     failure.Unavailable(errors.New("10.0.0.7 is away"), "try again"),
+		"unauthenticated": failure.Unauthenticated("log in"),
+		"denied":          failure.Denied("this is for operators"),
+		"denied field":    failure.DeniedField("customer_id", "must be your own"),
 		"several": failure.From(failure.All(
 			failure.Invalid("weight", "must be above zero"), failure.Invalid("containers[1].origin", "must not be empty"))),
 		"several short": failure.From(failure.All(
@@ -36,13 +40,16 @@ func TestCodeAndMessage(t *testing.T) {
 		code    codes.Code
 		message string
 	}{
-		"invalid":       {codes.InvalidArgument, "weight: must be 1 to 9"},
-		"not found":     {codes.NotFound, `id: there is no "x"`},
-		"exists":        {codes.AlreadyExists, "request_id: is taken"},
-		"short":         {codes.FailedPrecondition, "weight: 9 kg wanted, 1 kg free"},
-		"unavailable":   {codes.Unavailable, "try again"},
-		"several":       {codes.InvalidArgument, "weight: must be above zero; containers[1].origin: must not be empty"},
-		"several short": {codes.FailedPrecondition, "containers: 4 wanted, 1 free; weight: too heavy"},
+		"invalid":         {codes.InvalidArgument, "weight: must be 1 to 9"},
+		"not found":       {codes.NotFound, `id: there is no "x"`},
+		"exists":          {codes.AlreadyExists, "request_id: is taken"},
+		"short":           {codes.FailedPrecondition, "weight: 9 kg wanted, 1 kg free"},
+		"unavailable":     {codes.Unavailable, "try again"},
+		"unauthenticated": {codes.Unauthenticated, "log in"},
+		"denied":          {codes.PermissionDenied, "this is for operators"},
+		"denied field":    {codes.PermissionDenied, "customer_id: must be your own"},
+		"several":         {codes.InvalidArgument, "weight: must be above zero; containers[1].origin: must not be empty"},
+		"several short":   {codes.FailedPrecondition, "containers: 4 wanted, 1 free; weight: too heavy"},
 	} {
 		e := every()[name]
 		if e.Code() != want.code || e.GRPCStatus().Code() != want.code || e.GRPCStatus().Message() != want.message {
@@ -97,6 +104,19 @@ func TestDetails(t *testing.T) {
 	}
 	if details := every()["unavailable"].GRPCStatus().Details(); len(details) != 0 {
 		t.Errorf("details without a violation: %v", details)
+	}
+}
+
+// How long to wait reaches the caller as google.rpc.RetryInfo, and whoever passes the error on.
+func TestExhausted(t *testing.T) {
+	t.Parallel()
+	e := failure.Exhausted(90*time.Second, "too many attempts")
+	info, ok := e.GRPCStatus().Details()[0].(*errdetails.RetryInfo)
+	if e.Code() != codes.ResourceExhausted || !ok || info.GetRetryDelay().AsDuration() != 90*time.Second {
+		t.Errorf("became %v", e.GRPCStatus())
+	}
+	if again := failure.From(e.GRPCStatus().Err()); again.Wait() != 90*time.Second || again.GRPCStatus().String() != e.GRPCStatus().String() {
+		t.Errorf("passed on, it waits %s: %v", again.Wait(), again)
 	}
 }
 

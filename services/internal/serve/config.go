@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -18,11 +19,13 @@ type Config struct {
 	SidecarPort int        // DAPR_GRPC_PORT: the sidecar's gRPC API
 	LogLevel    slog.Level // SEAPORT_LOG_LEVEL: debug, info, warn or error
 	APIToken    string     // DAPR_API_TOKEN: what the sidecar asks for; empty for nothing
+	AppToken    string     // APP_API_TOKEN: what the sidecar shows; empty for nothing, on loopback only
+	Insecure    bool       // SEAPORT_INSECURE: everybody may do everything, on loopback only
 }
 
 // ReadConfig reads the environment. The app-id is the one this service has unless told otherwise.
 func ReadConfig(appID string, getenv func(string) string) (Config, error) {
-	cfg := Config{AppID: appID, Host: "127.0.0.1", APIToken: getenv("DAPR_API_TOKEN")}
+	cfg := Config{AppID: appID, Host: "127.0.0.1", APIToken: getenv("DAPR_API_TOKEN"), AppToken: getenv("APP_API_TOKEN")}
 	if v := getenv("APP_ID"); v != "" {
 		cfg.AppID = v
 	}
@@ -44,7 +47,25 @@ func ReadConfig(appID string, getenv func(string) string) (Config, error) {
 	if cfg.AppPort == 0 {
 		return cfg, failure.Invalid("APP_PORT", "is not set: start this service with seaport up or dapr run -f dapr.yaml")
 	}
+	if v := getenv("SEAPORT_INSECURE"); v != "" {
+		if cfg.Insecure, err = strconv.ParseBool(v); err != nil {
+			return cfg, failure.Invalid("SEAPORT_INSECURE", "must be true or false, not %q", v)
+		}
+	}
+	switch {
+	case Loopback(cfg.Host):
+	case cfg.Insecure:
+		return cfg, failure.Invalid("SEAPORT_INSECURE", "lets everybody do everything: only for a service that listens on loopback, not on %s", cfg.Host)
+	case cfg.AppToken == "":
+		return cfg, failure.Invalid("APP_API_TOKEN", "is not set: without it anybody who reaches %s could pass for the sidecar", cfg.Host)
+	}
 	return cfg, nil
+}
+
+// Loopback says whether an address can be reached from this machine only.
+func Loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Listen returns the address of the app port.
@@ -55,12 +76,10 @@ func (c Config) Sidecar() string { return fmt.Sprintf("127.0.0.1:%d", c.SidecarP
 
 // LogValue shows the configuration with its secrets masked.
 func (c Config) LogValue() slog.Value {
-	token := "none"
-	if c.APIToken != "" {
-		token = "set"
-	}
+	masked := map[bool]string{true: "set", false: "none"}
 	return slog.GroupValue(slog.String("app_id", c.AppID), slog.String("listen", c.Listen()),
-		slog.String("sidecar", c.Sidecar()), slog.String("log_level", c.LogLevel.String()), slog.String("api_token", token))
+		slog.String("sidecar", c.Sidecar()), slog.String("log_level", c.LogLevel.String()),
+		slog.String("api_token", masked[c.APIToken != ""]), slog.String("app_token", masked[c.AppToken != ""]), slog.Bool("insecure", c.Insecure))
 }
 
 // Port reads a port number from the environment.

@@ -33,8 +33,14 @@ func TestReadConfig(t *testing.T) {
 		{name: "defaults", getenv: env("APP_PORT", "3000"),
 			want: serve.Config{AppID: "vessel", Host: "127.0.0.1", AppPort: 3000, SidecarPort: 50001}},
 		{name: "all of it", getenv: env("APP_PORT", "3000", "APP_ID", "vessel-2", "SEAPORT_HOST", "0.0.0.0", "DAPR_GRPC_PORT", "3001",
-			"SEAPORT_LOG_LEVEL", "warn", "DAPR_API_TOKEN", "s3cret"),
-			want: serve.Config{AppID: "vessel-2", Host: "0.0.0.0", AppPort: 3000, SidecarPort: 3001, LogLevel: slog.LevelWarn, APIToken: "s3cret"}},
+			"SEAPORT_LOG_LEVEL", "warn", "DAPR_API_TOKEN", "s3cret", "APP_API_TOKEN", "s4cret"),
+			want: serve.Config{AppID: "vessel-2", Host: "0.0.0.0", AppPort: 3000, SidecarPort: 3001, LogLevel: slog.LevelWarn, APIToken: "s3cret", AppToken: "s4cret"}},
+		{name: "insecure on loopback", getenv: env("APP_PORT", "3000", "SEAPORT_HOST", "::1", "SEAPORT_INSECURE", "true"),
+			want: serve.Config{AppID: "vessel", Host: "::1", AppPort: 3000, SidecarPort: 50001, Insecure: true}},
+		{name: "insecure for all the world", getenv: env("APP_PORT", "3000", "SEAPORT_HOST", "0.0.0.0", "SEAPORT_INSECURE", "true", "APP_API_TOKEN", "t"), wrong: "SEAPORT_INSECURE"},
+		{name: "insecure by a name", getenv: env("APP_PORT", "3000", "SEAPORT_HOST", "harbour.example", "SEAPORT_INSECURE", "true"), wrong: "SEAPORT_INSECURE"},
+		{name: "insecure, perhaps", getenv: env("APP_PORT", "3000", "SEAPORT_INSECURE", "perhaps"), wrong: "SEAPORT_INSECURE"},
+		{name: "no app token for all the world", getenv: env("APP_PORT", "3000", "SEAPORT_HOST", "0.0.0.0"), wrong: "APP_API_TOKEN"},
 		{name: "no app port", getenv: env(), wrong: "APP_PORT"},
 		{name: "app port is no number", getenv: env("APP_PORT", "http"), wrong: "APP_PORT"},
 		{name: "app port too large", getenv: env("APP_PORT", "65536"), wrong: "APP_PORT"},
@@ -69,9 +75,9 @@ func TestAddresses(t *testing.T) {
 func TestConfigIsLoggedMasked(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	cfg := serve.Config{AppID: "vessel", Host: "127.0.0.1", AppPort: 3000, SidecarPort: 3001, APIToken: "s3cret"}
+	cfg := serve.Config{AppID: "vessel", Host: "127.0.0.1", AppPort: 3000, SidecarPort: 3001, APIToken: "s3cret", AppToken: "s3cret"}
 	serve.NewLog(cfg, &out).Info("serving", "config", cfg)
-	if s := out.String(); strings.Contains(s, "s3cret") || !strings.Contains(s, "api_token=set") || !strings.Contains(s, "listen=127.0.0.1:3000") || !strings.Contains(s, "app=vessel") {
+	if s := out.String(); strings.Contains(s, "s3cret") || !strings.Contains(s, "api_token=set") || !strings.Contains(s, "app_token=set") || !strings.Contains(s, "listen=127.0.0.1:3000") || !strings.Contains(s, "app=vessel") {
 		t.Error(s)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/request"
 )
 
 // unaryErrors turns what a handler returns into an error for the caller, and logs the call once.
@@ -45,6 +46,9 @@ func finish(ctx context.Context, log *slog.Logger, method string, began time.Tim
 	}
 	if log.Enabled(ctx, level) {
 		attrs := []slog.Attr{slog.String("method", method), slog.String("code", code.String()), slog.Duration("took", time.Since(began))}
+		if id := request.ID(ctx); id != "" {
+			attrs = append(attrs, slog.String("request", id))
+		}
 		if e != nil {
 			attrs = append(attrs, slog.Any("error", e))
 		}

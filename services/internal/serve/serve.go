@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -20,6 +21,8 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/ops"
 	"seaport.example/services/internal/sidecar"
 )
@@ -29,6 +32,8 @@ type Service struct {
 	Config   Config
 	Sidecar  *sidecar.Sidecar
 	Log      *slog.Logger
+	Keys     *auth.Keys                      // of tokens
+	Guard    *auth.Guard                     // in front of the app port
 	Handlers map[string]sidecar.Handler      // events in, by topic
 	Register func(grpc.ServiceRegistrar)     // the service's own RPCs; nil for none
 	Front    func(context.Context) error     // a public port, served until its context ends; may be nil
@@ -64,7 +69,7 @@ func Run(ctx context.Context, s Service) error {
 	if err != nil {
 		return fmt.Errorf("listen on the app port: %w", err)
 	}
-	server := NewServer(s.Log)
+	server := NewServer(s.Log, s.Guard)
 	checks := health.NewServer()
 	checks.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	healthv1.RegisterHealthServer(server, checks)
@@ -74,11 +79,14 @@ func Run(ctx context.Context, s Service) error {
 		s.Register(server)
 	}
 	reflection.Register(server)
+	if methods := s.Guard.Unguarded(server); len(methods) > 0 {
+		return fmt.Errorf("nobody could call %s: say in services/internal/access who may", strings.Join(methods, ", "))
+	}
 
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var wg sync.WaitGroup
-	for _, do := range append(s.Work, func(ctx context.Context) error { return watchReady(ctx, s, checks) }) {
+	for _, do := range append(s.Work, s.Keys.Run, func(ctx context.Context) error { return watchReady(ctx, s, checks) }) {
 		wg.Go(func() {
 			awaitSidecar(work, s.Sidecar) // app and sidecar start in any order
 			if err := do(work); err != nil && !errors.Is(err, context.Canceled) {
@@ -110,13 +118,20 @@ func Run(ctx context.Context, s Service) error {
 	return err
 }
 
-// NewServer returns a gRPC server whose errors are those of package failure.
-func NewServer(log *slog.Logger, opts ...grpc.ServerOption) *grpc.Server {
+// NewGuard returns the guard of a service's app port.
+func NewGuard(cfg Config, keys *auth.Keys, rules ...auth.Rules) *auth.Guard {
+	return auth.NewGuard(auth.GuardConfig{
+		App: cfg.AppID, Keys: keys, Rules: append(rules, access.Every, sidecar.Rules), AppToken: cfg.AppToken, Insecure: cfg.Insecure,
+	})
+}
+
+// NewServer returns a gRPC server whose errors are those of package failure, behind a guard.
+func NewServer(log *slog.Logger, guard *auth.Guard, opts ...grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxSendMsgSize(maxMessage),
-		grpc.ChainUnaryInterceptor(unaryErrors(log)),
-		grpc.ChainStreamInterceptor(streamErrors(log)),
+		grpc.ChainUnaryInterceptor(unaryErrors(log), guard.Unary),
+		grpc.ChainStreamInterceptor(streamErrors(log), guard.Stream),
 	}, opts...)...)
 }
 
@@ -172,6 +187,9 @@ func ready(ctx context.Context, s Service) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if err := s.Sidecar.Ready(ctx); err != nil {
+		return err
+	}
+	if err := s.Keys.Ready(ctx); err != nil {
 		return err
 	}
 	if s.Ready != nil {

@@ -15,11 +15,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	opsv1 "seaport.example/proto/seaport/ops/v1"
+	"seaport.example/services/internal/auth"
+	"seaport.example/services/internal/auth/authtest"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/serve"
 	"seaport.example/services/internal/sidecar"
@@ -57,6 +60,15 @@ func config(t *testing.T) serve.Config {
 	}
 	defer func() { _ = l.Close() }()
 	return serve.Config{AppID: "vessel", Host: "127.0.0.1", AppPort: l.Addr().(*net.TCPAddr).Port}
+}
+
+// guarded returns a service with keys and a guard. The test's own service may be called by anybody.
+func guarded(t *testing.T, s serve.Service) serve.Service {
+	t.Helper()
+	s.Keys = authtest.New(t, "vessel").Keys(t, "vessel")
+	s.Config.Insecure = true
+	s.Guard = serve.NewGuard(s.Config, s.Keys, auth.Rules{"/test.Slow/Call": {Anyone: true}})
+	return s
 }
 
 func dial(t *testing.T, address string) *grpc.ClientConn {
@@ -104,7 +116,7 @@ func TestLife(t *testing.T) {
 	worked := make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- serve.Run(ctx, serve.Service{
+		done <- serve.Run(ctx, guarded(t, serve.Service{
 			Config: cfg, Sidecar: dapr, Log: slog.New(slog.DiscardHandler),
 			Register: func(r grpc.ServiceRegistrar) {
 				r.RegisterService(&grpc.ServiceDesc{
@@ -135,7 +147,7 @@ func TestLife(t *testing.T) {
 				}
 				return nil
 			},
-		})
+		}))
 	}()
 
 	conn := dial(t, cfg.Listen())
@@ -193,7 +205,7 @@ func TestFront(t *testing.T) {
 		done := make(chan error, 1)
 		cfg, dapr := config(t), sayYes(t, &up)
 		go func() {
-			done <- serve.Run(ctx, serve.Service{
+			done <- serve.Run(ctx, guarded(t, serve.Service{
 				Config: cfg, Sidecar: dapr, Log: slog.New(slog.DiscardHandler),
 				Front: func(ctx context.Context) error {
 					close(began)
@@ -202,9 +214,13 @@ func TestFront(t *testing.T) {
 					}
 					return want
 				},
-			})
+			}))
 		}()
-		<-began
+		select {
+		case <-began:
+		case err := <-done:
+			t.Fatalf("%s: it ended before it began: %v", name, err)
+		}
 		if want == nil {
 			cancel()
 		}
@@ -227,6 +243,49 @@ func TestPortTaken(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("Run = %v, want an error that names %s", err, l.Addr())
+	}
+}
+
+// A service does not start with a method that no rule speaks of.
+func TestMethodWithoutARule(t *testing.T) {
+	t.Parallel()
+	s := guarded(t, serve.Service{Config: config(t), Log: slog.New(slog.DiscardHandler)})
+	s.Register = func(r grpc.ServiceRegistrar) {
+		r.RegisterService(&grpc.ServiceDesc{ServiceName: "test.New", HandlerType: (*any)(nil),
+			Methods: []grpc.MethodDesc{{MethodName: "Call"}}}, struct{}{})
+	}
+	if err := serve.Run(t.Context(), s); err == nil || !strings.Contains(err.Error(), "/test.New/Call") {
+		t.Errorf("Run = %v, want an error that names the method", err)
+	}
+}
+
+// Who is not the sidecar is not answered, whatever it asks; the sidecar is.
+func TestAppToken(t *testing.T) {
+	t.Parallel()
+	var up atomic.Bool
+	up.Store(true)
+	cfg := config(t)
+	cfg.AppToken = "of the sidecar"
+	keys := authtest.New(t, "vessel").Keys(t, "vessel")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	dapr := sayYes(t, &up)
+	go func() {
+		done <- serve.Run(ctx, serve.Service{
+			Config: cfg, Sidecar: dapr, Log: slog.New(slog.DiscardHandler), Keys: keys, Guard: serve.NewGuard(cfg, keys),
+		})
+	}()
+	client := healthv1.NewHealthClient(dial(t, cfg.Listen()))
+	eventually(t, "the sidecar is answered", func() bool {
+		_, err := client.Check(metadata.AppendToOutgoingContext(t.Context(), "dapr-api-token", cfg.AppToken), &healthv1.HealthCheckRequest{})
+		return err == nil
+	})
+	if _, err := client.Check(t.Context(), &healthv1.HealthCheckRequest{}); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("without the token: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -264,7 +323,7 @@ func TestErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			log := &lines{}
-			server := serve.NewServer(slog.New(slog.NewTextHandler(log, nil)))
+			server := serve.NewServer(slog.New(slog.NewTextHandler(log, nil)), serve.NewGuard(serve.Config{Insecure: true}, nil))
 			opsv1.RegisterOpsServiceServer(server, &pings{err: c.err})
 			pipe := bufconn.Listen(1 << 20)
 			go func() { _ = server.Serve(pipe) }()

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"seaport.example/services/internal/auth"
 )
 
 // Handler handles events of one topic: one error an event, in their order. An event with an
@@ -28,6 +30,22 @@ type Callbacks struct {
 
 	handlers map[string]Handler
 	log      *slog.Logger
+}
+
+// Rules says that the callbacks are for the sidecar itself. A call that a sidecar passes on could name
+// them too, and would deliver events that nobody published. What the runtime asks while it starts
+// tells nothing.
+var Rules = auth.Rules{
+	runtimev1.AppCallback_OnInvoke_FullMethodName:                    {Sidecar: true},
+	runtimev1.AppCallback_ListTopicSubscriptions_FullMethodName:      {Probe: true},
+	runtimev1.AppCallback_OnTopicEvent_FullMethodName:                {Sidecar: true},
+	runtimev1.AppCallback_ListInputBindings_FullMethodName:           {Probe: true},
+	runtimev1.AppCallback_OnBindingEvent_FullMethodName:              {Sidecar: true},
+	runtimev1.AppCallback_OnBulkTopicEvent_FullMethodName:            {Sidecar: true},
+	runtimev1.AppCallback_OnJobEvent_FullMethodName:                  {Sidecar: true},
+	runtimev1.AppCallbackHealthCheck_HealthCheck_FullMethodName:      {Probe: true},
+	runtimev1.AppCallbackAlpha_OnBulkTopicEventAlpha1_FullMethodName: {Sidecar: true},
+	runtimev1.AppCallbackAlpha_OnJobEventAlpha1_FullMethodName:       {Sidecar: true},
 }
 
 // Register puts the callbacks on the app's server. The keys of handlers are topics; which of

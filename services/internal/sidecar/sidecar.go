@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/request"
 )
 
 // maxMessage bounds a message either way, in bytes: a batch of 1,000 bookings fits well.
@@ -71,7 +72,8 @@ type app struct {
 }
 
 func (a app) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	err := a.conn.Invoke(metadata.AppendToOutgoingContext(ctx, "dapr-app-id", a.id), method, args, reply, opts...)
+	ctx = metadata.AppendToOutgoingContext(request.Forward(ctx), "dapr-app-id", a.id)
+	err := a.conn.Invoke(ctx, method, args, reply, opts...)
 	return a.away(err)
 }
 
@@ -92,7 +94,7 @@ func (a app) away(err error) error {
 
 // NewStream says that it is a stream: else Dapr's time-out would cover the whole of it.
 func (a app) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	ctx = metadata.AppendToOutgoingContext(ctx, "dapr-app-id", a.id, "dapr-stream", "true")
+	ctx = metadata.AppendToOutgoingContext(request.Forward(ctx), "dapr-app-id", a.id, "dapr-stream", "true")
 	return a.conn.NewStream(ctx, desc, method, opts...)
 }
 

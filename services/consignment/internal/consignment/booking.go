@@ -356,16 +356,20 @@ func inOrder(err error, c *Consignment) error {
 	})
 }
 
-// Get returns a consignment. Errors: INVALID_ARGUMENT, NOT_FOUND.
-func (b *Bookings) Get(ctx context.Context, id string) (Consignment, error) {
+// Get returns a consignment of the owner, of anybody for "". That of somebody else is as good as none:
+// whether it exists is not told. Errors: INVALID_ARGUMENT, NOT_FOUND.
+func (b *Bookings) Get(ctx context.Context, owner, id string) (Consignment, error) {
 	if err := failure.Text("id", id, maxName); err != nil {
 		return Consignment{}, err
 	}
 	c, err := b.Store.Get(ctx, id)
-	if err == nil && !c.Exists() {
-		err = failure.NotFound("id", "there is no consignment %s", id)
+	if err != nil {
+		return Consignment{}, err
 	}
-	return c, err
+	if !c.Exists() || owner != "" && c.Customer != owner {
+		return Consignment{}, failure.NotFound("id", "there is no consignment %s", id)
+	}
+	return c, nil
 }
 
 // Page lists consignments, the newest first: of one customer, or of all for "".
@@ -391,13 +395,13 @@ func (b *Bookings) Page(ctx context.Context, customer string, size int32, token 
 	return page, next, nil
 }
 
-// Cancel cancels a consignment and gives back what it holds; once is enough, more does no harm.
-// Errors: INVALID_ARGUMENT, NOT_FOUND.
-func (b *Bookings) Cancel(ctx context.Context, id, reason string) (Consignment, error) {
+// Cancel cancels a consignment of the owner, of anybody for "", and gives back what it holds; once is
+// enough, more does no harm. Errors: INVALID_ARGUMENT, NOT_FOUND.
+func (b *Bookings) Cancel(ctx context.Context, owner, id, reason string) (Consignment, error) {
 	if err := failure.Longest("reason", reason, maxReason); err != nil {
 		return Consignment{}, err
 	}
-	c, err := b.Get(ctx, id)
+	c, err := b.Get(ctx, owner, id)
 	if err != nil || c.Status == Cancelled {
 		return c, err
 	}
@@ -413,7 +417,7 @@ func (b *Bookings) Cancel(ctx context.Context, id, reason string) (Consignment, 
 	wg.Go(func() { b.giveBack(ctx, "room", held, b.Vessels.Release, true) })
 	wg.Go(func() { b.giveBack(ctx, "containers", held, b.Depots.Release, true) })
 	wg.Wait()
-	stored, err := b.Get(ctx, id)
+	stored, err := b.Get(ctx, owner, id)
 	if err == nil {
 		stored.Cancel(reason, b.Now().UTC()) // it is certain, if not carried out yet
 	}

@@ -45,7 +45,7 @@ func TestCancel(t *testing.T) {
 			if booked := create(t, b, order()); booked.Err != nil || booked.Consignment.ID != "new-1" {
 				t.Fatalf("booked %+v", booked)
 			}
-			got, err := b.Cancel(t.Context(), c.id, c.reason)
+			got, err := b.Cancel(t.Context(), "", c.id, c.reason)
 			if code(err) != c.code || c.field != "" && !slices.Equal(fields(err), []string{c.field}) {
 				t.Errorf("Cancel = %v, want %s of %q", err, c.code, c.field)
 			}
@@ -72,7 +72,7 @@ func TestCancelTwice(t *testing.T) {
 	b := p.bookings(t)
 	create(t, b, order())
 	for _, reason := range []string{"first", "second"} {
-		if got, err := b.Cancel(t.Context(), "new-1", reason); err != nil || got.StatusReason != "first" {
+		if got, err := b.Cancel(t.Context(), "", "new-1", reason); err != nil || got.StatusReason != "first" {
 			t.Errorf("Cancel(%s) = %q, %v", reason, got.StatusReason, err)
 		}
 	}
@@ -90,10 +90,33 @@ func TestGet(t *testing.T) {
 		"new-1": "OK", "new-2": "NotFound", "": "InvalidArgument", "a||b": "InvalidArgument", "a\nb": "InvalidArgument",
 		strings.Repeat("x", 129): "InvalidArgument",
 	} {
-		got, err := b.Get(t.Context(), id)
+		got, err := b.Get(t.Context(), "", id)
 		if code(err) != want || err == nil && got.ID != id || err != nil && !slices.Equal(fields(err), []string{"id"}) {
 			t.Errorf("Get(%q) = %q, %v; want %s", id, got.ID, err, want)
 		}
+	}
+}
+
+// Whoever may see only one customer's consignments does not learn that there are others.
+func TestOfTheOwner(t *testing.T) {
+	t.Parallel()
+	p := newPort()
+	b := p.bookings(t)
+	create(t, b, order())
+	mine, err := b.Get(t.Context(), "", "new-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Get(t.Context(), mine.Customer, "new-1"); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+	_, others := b.Get(t.Context(), "somebody", "new-1")
+	_, none := b.Get(t.Context(), "somebody", "new-2")
+	if code(others) != "NotFound" || strings.ReplaceAll(others.Error(), "new-1", "new-2") != none.Error() {
+		t.Errorf("of another: %v; of none: %v", others, none)
+	}
+	if _, err := b.Cancel(t.Context(), "somebody", "new-1", ""); code(err) != "NotFound" || len(p.store.cancels) != 0 {
+		t.Errorf("cancelled by somebody else: %v, announced %d times", err, len(p.store.cancels))
 	}
 }
 

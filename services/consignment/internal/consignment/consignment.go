@@ -98,7 +98,7 @@ const (
 // nobody owns a consignment that names no customer at all.
 const nobody = "unknown"
 
-// complete fills in whose order it is.
+// complete fills in whose order it is where it is not known who calls (SEAPORT_INSECURE).
 func (o *Order) complete() {
 	if o.Customer == "" && len(o.Containers) > 0 {
 		o.Customer = o.Containers[0].User

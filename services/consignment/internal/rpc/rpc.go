@@ -3,6 +3,7 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -10,6 +11,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	"seaport.example/services/consignment/internal/consignment"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/batch"
 	"seaport.example/services/internal/failure"
 )
@@ -22,19 +24,29 @@ type Server struct {
 	consignmentv1.UnimplementedShippingServiceServer
 
 	bookings *consignment.Bookings
-	create   *batch.Batcher[*consignmentv1.CreateConsignmentRequest, *consignmentv1.CreateConsignmentResponse]
+	doorman  Doorman
+	create   *batch.Batcher[consignment.Order, *consignmentv1.CreateConsignmentResponse]
+}
+
+// Doorman tells who the caller of one item of a batch is, if it may call the method.
+type Doorman interface {
+	Check(token, method string) (auth.Caller, error)
 }
 
 // Register puts the service on a server.
-func Register(server grpc.ServiceRegistrar, bookings *consignment.Bookings) {
-	s := &Server{bookings: bookings}
+func Register(server grpc.ServiceRegistrar, bookings *consignment.Bookings, doorman Doorman) {
+	s := &Server{bookings: bookings, doorman: doorman}
 	s.create = batch.New(batch.Config{Max: 128, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
 	consignmentv1.RegisterShippingServiceServer(server, s)
 }
 
 // CreateConsignment implements the contract.
 func (s *Server) CreateConsignment(ctx context.Context, req *consignmentv1.CreateConsignmentRequest) (*consignmentv1.CreateConsignmentResponse, error) {
-	return s.create.Do(ctx, req)
+	order, err := orderOf(req, auth.From(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return s.create.Do(ctx, order)
 }
 
 // BatchCreateConsignments implements the contract.
@@ -42,23 +54,77 @@ func (s *Server) BatchCreateConsignments(ctx context.Context, req *consignmentv1
 	if len(req.GetRequests()) > maxBatch {
 		return nil, failure.Invalid("requests", "at most %d in one call", maxBatch)
 	}
+	callers, err := s.callers(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	resp := &consignmentv1.BatchCreateConsignmentsResponse{Results: make([]*consignmentv1.CreateConsignmentResult, len(req.GetRequests()))}
-	for i, r := range s.createMany(ctx, req.GetRequests()) {
-		if r.Err != nil {
-			resp.Results[i] = &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Failure{Failure: failure.ToProto(r.Err)}}
+	var orders []consignment.Order
+	var from []int // the request an order is from
+	for i, item := range req.GetRequests() {
+		order, err := consignment.Order{}, callers[i].err
+		if err == nil {
+			order, err = orderOf(item, callers[i].Caller)
+		}
+		if err != nil {
+			resp.Results[i] = refused(err)
 			continue
 		}
-		resp.Results[i] = &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Response{Response: r.Answer}}
+		orders, from = append(orders, order), append(from, i)
+	}
+	for n, r := range s.createMany(ctx, orders) {
+		if r.Err != nil {
+			resp.Results[from[n]] = refused(r.Err)
+			continue
+		}
+		resp.Results[from[n]] = &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Response{Response: r.Answer}}
 	}
 	return resp, nil
 }
 
-func (s *Server) createMany(ctx context.Context, requests []*consignmentv1.CreateConsignmentRequest) []batch.Result[*consignmentv1.CreateConsignmentResponse] {
-	orders := make([]consignment.Order, len(requests))
-	for i, req := range requests {
-		orders[i] = orderOf(req)
+func refused(err error) *consignmentv1.CreateConsignmentResult {
+	return &consignmentv1.CreateConsignmentResult{Result: &consignmentv1.CreateConsignmentResult_Failure{Failure: failure.ToProto(err)}}
+}
+
+// caller is who wants one item of a batch, or why it may not.
+type caller struct {
+	auth.Caller
+
+	err error
+}
+
+// callers returns the caller of each request: whoever calls, unless that is the gateway, which shows
+// the token of each.
+func (s *Server) callers(ctx context.Context, req *consignmentv1.BatchCreateConsignmentsRequest) ([]caller, error) {
+	all := make([]caller, len(req.GetRequests()))
+	calling := auth.From(ctx)
+	if calling.App == "" {
+		if len(req.GetTokens())+len(req.GetCallers()) > 0 {
+			return nil, failure.Invalid("tokens", "is for the gateway alone")
+		}
+		for i := range all {
+			all[i].Caller = calling
+		}
+		return all, nil
 	}
-	results := make([]batch.Result[*consignmentv1.CreateConsignmentResponse], len(requests))
+	if len(req.GetCallers()) != len(all) {
+		return nil, failure.Invalid("callers", "must name the caller of each of %d requests, not %d", len(all), len(req.GetCallers()))
+	}
+	shown := make([]caller, len(req.GetTokens()))
+	for i, token := range req.GetTokens() {
+		shown[i].Caller, shown[i].err = s.doorman.Check(token, consignmentv1.ShippingService_CreateConsignment_FullMethodName)
+	}
+	for i, n := range req.GetCallers() {
+		if n < 0 || int(n) >= len(shown) {
+			return nil, failure.Invalid(fmt.Sprintf("callers[%d]", i), "there is no token %d", n)
+		}
+		all[i] = shown[n]
+	}
+	return all, nil
+}
+
+func (s *Server) createMany(ctx context.Context, orders []consignment.Order) []batch.Result[*consignmentv1.CreateConsignmentResponse] {
+	results := make([]batch.Result[*consignmentv1.CreateConsignmentResponse], len(orders))
 	for i, r := range s.bookings.Create(ctx, orders) {
 		results[i].Err = r.Err
 		if r.Err == nil {
@@ -70,7 +136,7 @@ func (s *Server) createMany(ctx context.Context, requests []*consignmentv1.Creat
 
 // GetConsignment implements the contract.
 func (s *Server) GetConsignment(ctx context.Context, req *consignmentv1.GetConsignmentRequest) (*consignmentv1.GetConsignmentResponse, error) {
-	c, err := s.bookings.Get(ctx, req.GetId())
+	c, err := s.bookings.Get(ctx, auth.Owner(ctx), req.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +145,14 @@ func (s *Server) GetConsignment(ctx context.Context, req *consignmentv1.GetConsi
 
 // ListConsignments implements the contract.
 func (s *Server) ListConsignments(ctx context.Context, req *consignmentv1.ListConsignmentsRequest) (*consignmentv1.ListConsignmentsResponse, error) {
-	page, next, err := s.bookings.Page(ctx, req.GetCustomerId(), req.GetPageSize(), req.GetPageToken())
+	customer := req.GetCustomerId()
+	if owner := auth.Owner(ctx); owner != "" {
+		if err := ownOnly(owner, customer); err != nil {
+			return nil, err
+		}
+		customer = owner
+	}
+	page, next, err := s.bookings.Page(ctx, customer, req.GetPageSize(), req.GetPageToken())
 	if err != nil {
 		return nil, err
 	}
@@ -92,14 +165,28 @@ func (s *Server) ListConsignments(ctx context.Context, req *consignmentv1.ListCo
 
 // CancelConsignment implements the contract.
 func (s *Server) CancelConsignment(ctx context.Context, req *consignmentv1.CancelConsignmentRequest) (*consignmentv1.CancelConsignmentResponse, error) {
-	c, err := s.bookings.Cancel(ctx, req.GetId(), req.GetReason())
+	c, err := s.bookings.Cancel(ctx, auth.Owner(ctx), req.GetId(), req.GetReason())
 	if err != nil {
 		return nil, err
 	}
 	return &consignmentv1.CancelConsignmentResponse{Consignment: toProto(&c)}, nil
 }
 
-func orderOf(req *consignmentv1.CreateConsignmentRequest) consignment.Order {
+// ownOnly refuses a customer_id that is not the owner's.
+func ownOnly(owner, customer string) error {
+	if customer != "" && customer != owner {
+		return failure.DeniedField("customer_id", "must be your own, %s, or empty", owner)
+	}
+	return nil
+}
+
+// orderOf returns what the caller orders: for itself, unless it may order for others and says whom.
+func orderOf(req *consignmentv1.CreateConsignmentRequest, by auth.Caller) (consignment.Order, error) {
+	if owner := by.Owner(); owner != "" {
+		if err := ownOnly(owner, req.GetCustomerId()); err != nil {
+			return consignment.Order{}, err
+		}
+	}
 	order := consignment.Order{
 		Customer: req.GetCustomerId(), Description: req.GetDescription(), Weight: req.GetWeight(),
 		Wished: req.GetVesselId(), RequestID: req.GetRequestId(),
@@ -108,7 +195,10 @@ func orderOf(req *consignmentv1.CreateConsignmentRequest) consignment.Order {
 	for i, c := range req.GetContainers() {
 		order.Containers[i] = consignment.Container{ID: c.GetId(), Customer: c.GetCustomerId(), Origin: c.GetOrigin(), User: c.GetUserId()}
 	}
-	return order
+	if order.Customer == "" {
+		order.Customer = by.User
+	}
+	return order, nil
 }
 
 var statuses = map[consignment.Status]consignmentv1.ConsignmentStatus{

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
@@ -23,6 +24,9 @@ import (
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	"seaport.example/services/consignment/internal/consignment"
 	"seaport.example/services/consignment/internal/rpc"
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
+	"seaport.example/services/internal/auth/authtest"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/serve"
 )
@@ -90,13 +94,33 @@ func (w *world) Page(_ context.Context, customer string, size int32, token strin
 	return w.order, "next", nil
 }
 
+// client returns the service as an operator sees it.
 func client(t *testing.T) consignmentv1.ShippingServiceClient {
 	t.Helper()
+	authority := authtest.New(t, "consignment", "gateway")
+	return consignmentv1.NewShippingServiceClient(speaking{open(t, authority), authority.User(t, "operator", auth.Operator)})
+}
+
+// speaking is a connection on which somebody calls.
+type speaking struct {
+	*grpc.ClientConn
+
+	token string
+}
+
+func (s speaking) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return s.ClientConn.Invoke(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+s.token), method, args, reply, opts...)
+}
+
+// open starts the service, with nothing in it.
+func open(t *testing.T, authority *authtest.Authority) *grpc.ClientConn {
+	t.Helper()
+	guard := auth.NewGuard(auth.GuardConfig{App: "consignment", Keys: authority.Keys(t, "consignment"), Rules: []auth.Rules{access.Consignment}})
 	w := &world{rows: make(map[string]consignment.Consignment)}
 	log := slog.New(slog.DiscardHandler)
 	var mu sync.Mutex
 	ids := 0
-	server := serve.NewServer(log)
+	server := serve.NewServer(log, guard)
 	rpc.Register(server, consignment.NewBookings(consignment.Config{
 		Vessels: w, Depots: w, Store: w, Now: func() time.Time { return noon }, Log: log,
 		NewID: func() string {
@@ -105,7 +129,7 @@ func client(t *testing.T) consignmentv1.ShippingServiceClient {
 			ids++
 			return fmt.Sprintf("c%d", ids)
 		},
-	}))
+	}), guard)
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
@@ -115,7 +139,7 @@ func client(t *testing.T) consignmentv1.ShippingServiceClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return consignmentv1.NewShippingServiceClient(conn)
+	return conn
 }
 
 func request() *consignmentv1.CreateConsignmentRequest {

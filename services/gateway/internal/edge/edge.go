@@ -1,39 +1,31 @@
-// Package edge is the public port: gRPC and REST/JSON side by side.
+// Package edge is the public port: gRPC and REST/JSON side by side, and what stands before both: who may
+// call, how often, and what every answer carries.
 package edge
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/test/bufconn"
-	"google.golang.org/protobuf/proto"
 
 	"seaport.example/services/gateway/internal/rest"
 	"seaport.example/services/gateway/internal/rpc"
-	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/serve"
-	"seaport.example/services/internal/sidecar"
 )
 
-const (
-	maxMessage = 4 << 20          // bytes of a request
-	drainTime  = 4 * time.Second  // for calls in progress at shutdown
-	callTime   = 25 * time.Second // for a call whose caller gave it more, or for ever
-)
+const drainTime = 4 * time.Second // for calls in progress at shutdown
 
 // Edge is the open public port. Use [Listen], then Serve.
 type Edge struct {
@@ -45,44 +37,70 @@ type Edge struct {
 }
 
 // Listen opens the port.
-func Listen(ctx context.Context, address string, dapr *sidecar.Sidecar, log *slog.Logger) (*Edge, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+func Listen(ctx context.Context, cfg Config) (*Edge, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the public port: %w", err)
 	}
 	e := &Edge{listener: listener, inside: bufconn.Listen(1 << 20)}
-	// A little over the limit still arrives, so that the refusal can say what the limit is.
-	e.grpc = serve.NewServer(log, grpc.MaxRecvMsgSize(2*maxMessage), grpc.ChainUnaryInterceptor(limitSize, limitTime))
-	rpc.Register(e.grpc, dapr)
-	healthv1.RegisterHealthServer(e.grpc, health.NewServer())
-	reflection.Register(e.grpc)
-
+	if e.grpc, err = newServer(cfg); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	// REST goes through the same server as gRPC, so that whatever guards one guards both.
 	e.conn, err = grpc.NewClient("passthrough:///gateway",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return e.inside.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		return nil, fmt.Errorf("connect REST to gRPC: %w", err)
+		return nil, errors.Join(fmt.Errorf("connect REST to gRPC: %w", err), listener.Close())
 	}
-	checks := map[string]rest.Check{"gateway": dapr.Ready}
-	for _, app := range rpc.Behind {
-		checks[app] = rpc.Ready(dapr, app)
-	}
-	handler, err := rest.Handler(ctx, e.conn, rest.Health(checks))
+	handler, err := rest.Handler(ctx, e.conn, rest.Config{Health: healthOf(cfg), WebKeys: cfg.Keys.WebKeys, Headers: passedOn})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
 	e.http = &http.Server{
-		Handler:           e.split(handler),
+		Handler:           front(cfg.Origins, e.split(hurry(arriveTime, leaveTime, handler))),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 4096},
+		MaxHeaderBytes:    maxHeader,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 4096, SendPingTimeout: time.Minute}, // a peer that is gone is noticed
 		Protocols:         new(http.Protocols),
 	}
 	e.http.Protocols.SetHTTP1(true)
 	e.http.Protocols.SetUnencryptedHTTP2(true)
 	return e, nil
+}
+
+// newServer returns the gRPC server, behind its guard and limits.
+func newServer(cfg Config) (*grpc.Server, error) {
+	guard := auth.NewGuard(auth.GuardConfig{App: cfg.App, Keys: cfg.Keys, Rules: access.Public, Insecure: cfg.Insecure})
+	// A little over the limit still arrives, so that the refusal can say what the limit is.
+	opts := []grpc.ServerOption{grpc.MaxRecvMsgSize(2 * maxMessage)}
+	if cfg.Limits && !cfg.Insecure { // where nobody is known, there is nobody to hold back
+		l := newLimits()
+		// These two come first, before the guard; chained ones come behind it.
+		opts = append(opts, grpc.UnaryInterceptor(l.outside), grpc.StreamInterceptor(l.outsideStream))
+		opts = append(opts, grpc.ChainUnaryInterceptor(l.inside), grpc.ChainStreamInterceptor(l.insideStream))
+	}
+	opts = append(opts, grpc.ChainUnaryInterceptor(limitSize, fillRequestID, limitTime))
+	server := serve.NewServer(cfg.Log, guard, opts...)
+	rpc.Register(server, rpc.Config{Apps: cfg.Sidecar, Keys: cfg.Keys, Insecure: cfg.Insecure})
+	healthv1.RegisterHealthServer(server, health.NewServer())
+	reflection.Register(server)
+	if methods := guard.Unguarded(server); len(methods) > 0 {
+		return nil, fmt.Errorf("nobody could call %s: say in services/internal/access who may", strings.Join(methods, ", "))
+	}
+	return server, nil
+}
+
+// healthOf answers for the gateway and every service behind it.
+func healthOf(cfg Config) http.Handler {
+	checks := map[string]rest.Check{"gateway": func(ctx context.Context) error {
+		return errors.Join(cfg.Sidecar.Ready(ctx), cfg.Keys.Ready(ctx))
+	}}
+	for _, app := range rpc.Behind {
+		checks[app] = rpc.Ready(cfg.Sidecar, app)
+	}
+	return rest.Health(checks)
 }
 
 // split tells gRPC from REST by what a request says it is.
@@ -115,34 +133,4 @@ func (e *Edge) Serve(ctx context.Context) error {
 	}
 	e.grpc.Stop()
 	return errors.Join(err, e.conn.Close())
-}
-
-func limitSize(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if m, ok := req.(proto.Message); ok && proto.Size(m) > maxMessage {
-		return nil, failure.Invalid("body", "must have at most %d bytes", maxMessage)
-	}
-	return handle(ctx, req)
-}
-
-func limitTime(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	return handle(ctx, req)
-}
-
-// blameCaller makes INVALID_ARGUMENT of a message that cannot be decoded, such as one whose text is
-// not UTF-8. The library calls that INTERNAL, before anything here sees it, and leaves its answer in
-// the trailers.
-func blameCaller(trailers http.Header) {
-	if trailers.Get("Grpc-Status") != strconv.Itoa(int(codes.Internal)) || !strings.Contains(trailers.Get("Grpc-Message"), "unmarshal") {
-		return
-	}
-	st := failure.Invalid("body", "is not a message of this method, or its text is not UTF-8").GRPCStatus()
-	details, err := proto.Marshal(st.Proto())
-	if err != nil {
-		return
-	}
-	trailers.Set("Grpc-Status", strconv.Itoa(int(st.Code())))
-	trailers.Set("Grpc-Message", st.Message())
-	trailers.Set("Grpc-Status-Details-Bin", base64.RawStdEncoding.EncodeToString(details))
 }

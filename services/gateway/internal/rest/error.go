@@ -3,7 +3,9 @@ package rest
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -28,7 +30,8 @@ type violation struct {
 	Type        string `json:"type,omitempty"` // what is short
 }
 
-// WriteError answers with an error.
+// WriteError answers with an error. A caller who is not known is told how to become so (RFC 6750), one
+// who asks too often when to come back (RFC 9110, in seconds).
 func WriteError(w http.ResponseWriter, httpCode int, e *failure.Error) {
 	body := errorBody{Error: errorDetail{
 		Code: httpCode, Status: statusName(e), Message: e.GRPCStatus().Message(), Violations: []violation{},
@@ -38,6 +41,12 @@ func WriteError(w http.ResponseWriter, httpCode int, e *failure.Error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if httpCode == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if wait := e.Wait(); wait > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
+	}
 	w.WriteHeader(httpCode)
 	_ = json.NewEncoder(w).Encode(body)
 }

@@ -7,7 +7,10 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
+	"os"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -18,6 +21,7 @@ import (
 	consignmentv1 "seaport.example/services/gateway/internal/rest/seaport/consignment/v1"
 	inventoryv1 "seaport.example/services/gateway/internal/rest/seaport/inventory/v1"
 	opsv1 "seaport.example/services/gateway/internal/rest/seaport/ops/v1"
+	userv1 "seaport.example/services/gateway/internal/rest/seaport/user/v1"
 	vesselv1 "seaport.example/services/gateway/internal/rest/seaport/vessel/v1"
 	"seaport.example/services/internal/failure"
 )
@@ -31,19 +35,36 @@ var openAPI []byte
 // welcome is for those who open the address in a browser.
 const welcome = `Seaport
 
-GET  /v1/consignments     what was booked, the newest first
-POST /v1/consignments     book a consignment
-GET  /v1/vessels          the fleet and the room on it
-GET  /v1/depots           the depots and their empty containers
-GET  /openapi.json        every route
-GET  /healthz             whether the platform is ready
+POST /v1/users               sign up
+POST /v1/tokens              log in
+POST /v1/tokens:refresh      stay logged in
+POST /v1/tokens:revoke       log out
+GET  /v1/users/me            who you are
 
+GET  /v1/consignments        what was booked, the newest first
+POST /v1/consignments        book a consignment
+GET  /v1/vessels             the fleet and the room on it
+GET  /v1/depots              the depots and their empty containers
+
+GET  /openapi.json           every route
+GET  /healthz                whether the platform is ready
+GET  /.well-known/jwks.json  the keys of access tokens
+
+Logging in gives an access token. Send it along as "Authorization: Bearer <token>".
 gRPC answers on this port too, with reflection.
 `
 
-// Handler returns the REST side of the gRPC server at the other end of conn. Health answers
-// GET /healthz.
-func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (http.Handler, error) {
+// Config is what the REST side needs besides the gRPC server.
+type Config struct {
+	Health  http.Handler           // answers GET /healthz
+	WebKeys func() ([]byte, error) // a JSON Web Key Set: the keys of users' tokens
+	// Headers are those that reach the gRPC server as metadata of the same name, besides
+	// Authorization. None other does, however it is spelt.
+	Headers []string
+}
+
+// Handler returns the REST side of the gRPC server at the other end of conn.
+func Handler(ctx context.Context, conn *grpc.ClientConn, cfg Config) (http.Handler, error) {
 	refuseUnknownParameters()
 	marshaler := strictJSON{&runtime.JSONPb{
 		MarshalOptions:   protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true},
@@ -54,11 +75,14 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (h
 		runtime.WithErrorHandler(writeError),
 		runtime.WithRoutingErrorHandler(writeRoutingError),
 		runtime.WithDisablePathLengthFallback(),
+		runtime.WithIncomingHeaderMatcher(only(cfg.Headers)),
+		runtime.WithOutgoingHeaderMatcher(only(nil)),
 	)
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		consignmentv1.RegisterShippingServiceHandler,
 		vesselv1.RegisterVesselServiceHandler,
 		inventoryv1.RegisterInventoryServiceHandler,
+		userv1.RegisterUserServiceHandler,
 		opsv1.RegisterOpsServiceHandler,
 	} {
 		if err := register(ctx, routes, conn); err != nil {
@@ -66,7 +90,8 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (h
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", health)
+	mux.Handle("GET /healthz", cfg.Health)
+	mux.Handle("GET /.well-known/jwks.json", webKeys(cfg.WebKeys))
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(openAPI)
@@ -76,10 +101,48 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, health http.Handler) (h
 		_, _ = w.Write([]byte(welcome))
 	})
 	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if e := illegible(r.Header, append(slices.Clone(cfg.Headers), "Authorization")); e != nil {
+			WriteError(w, httpStatus(e.Code()), e)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		routes.ServeHTTP(w, r)
 	}))
 	return mux, nil
+}
+
+// only lets the named headers pass, under their own names.
+func only(names []string) runtime.HeaderMatcherFunc {
+	return func(name string) (string, bool) {
+		return name, slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	}
+}
+
+// illegible names a header that cannot become metadata, which is printable ASCII.
+func illegible(header http.Header, names []string) *failure.Error {
+	for _, name := range names {
+		for _, value := range header.Values(name) {
+			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+				return failure.Invalid(name, "must be printable ASCII characters")
+			}
+		}
+	}
+	return nil
+}
+
+// webKeys answers with the keys by which anybody can verify an access token.
+func webKeys(keys func() ([]byte, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		set, err := keys()
+		if err != nil {
+			e := failure.From(err)
+			WriteError(w, httpStatus(e.Code()), e)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(set)
+	})
 }
 
 // httpStatus is where this differs from the usual table: a precondition that does not hold is a
@@ -138,6 +201,9 @@ func clearer(err error) error {
 	}
 	if st.Message() == (&http.MaxBytesError{}).Error() {
 		return failure.Invalid("body", "must have at most %d bytes", maxBody)
+	}
+	if strings.HasSuffix(st.Message(), os.ErrDeadlineExceeded.Error()) { // the rest is addresses
+		return failure.Invalid("body", "took too long to arrive")
 	}
 	return failure.Invalid("body", "%s", st.Message())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -15,10 +16,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
@@ -26,6 +30,8 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	"seaport.example/services/gateway/internal/rest"
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/serve"
 )
@@ -37,6 +43,7 @@ type behind struct {
 	mu     sync.Mutex
 	method string
 	asked  []byte
+	with   metadata.MD
 }
 
 func (b *behind) handle(_ any, stream grpc.ServerStream) error {
@@ -47,6 +54,7 @@ func (b *behind) handle(_ any, stream grpc.ServerStream) error {
 	}
 	b.mu.Lock()
 	b.method, b.asked = method, req.ProtoReflect().GetUnknown()
+	b.with, _ = metadata.FromIncomingContext(stream.Context())
 	b.mu.Unlock()
 	if b.answer == nil {
 		return stream.SendMsg(&emptypb.Empty{})
@@ -61,7 +69,7 @@ func (b *behind) handle(_ any, stream grpc.ServerStream) error {
 // handler returns the REST side in front of the server.
 func (b *behind) handler(t *testing.T) http.Handler {
 	t.Helper()
-	server := serve.NewServer(slog.New(slog.DiscardHandler), grpc.UnknownServiceHandler(b.handle))
+	server := serve.NewServer(slog.New(slog.DiscardHandler), letPass(), grpc.UnknownServiceHandler(b.handle))
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
@@ -71,11 +79,20 @@ func (b *behind) handler(t *testing.T) http.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	handler, err := rest.Handler(t.Context(), conn, rest.Health(nil))
+	handler, err := rest.Handler(t.Context(), conn, rest.Config{
+		Health:  rest.Health(nil),
+		WebKeys: func() ([]byte, error) { return []byte(`{"keys":[]}`), nil },
+		Headers: []string{"x-request-id", "idempotency-key"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return handler
+}
+
+// letPass is a guard that lets everything pass that has a rule.
+func letPass() *auth.Guard {
+	return auth.NewGuard(auth.GuardConfig{App: "gateway", Rules: access.Public, Insecure: true})
 }
 
 func call(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
@@ -136,8 +153,12 @@ func TestServiceErrors(t *testing.T) {
 		{errors.New("secret"), 500, "INTERNAL", nil},
 		{status.Error(codes.Unimplemented, "x"), 501, "UNIMPLEMENTED", nil},
 		{status.Error(codes.ResourceExhausted, "x"), 429, "RESOURCE_EXHAUSTED", nil},
+		{failure.Exhausted(3*time.Second, "e"), 429, "RESOURCE_EXHAUSTED", nil},
+		{failure.Unauthenticated("u"), 401, "UNAUTHENTICATED", nil},
+		{failure.Denied("d"), 403, "PERMISSION_DENIED", nil},
+		{failure.DeniedField("customer_id", "d"), 403, "PERMISSION_DENIED", []string{"customer_id"}},
 	} {
-		t.Run(c.status, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %v", c.status, c.violations), func(t *testing.T) {
 			t.Parallel()
 			h := (&behind{answer: func(string) (proto.Message, error) { return nil, c.err }}).handler(t)
 			w := call(h, "GET", "/v1/consignments/x", "")
@@ -190,6 +211,19 @@ func TestBadRequests(t *testing.T) {
 	}
 	if b.method != "" {
 		t.Errorf("%s was called", b.method)
+	}
+}
+
+// A body that does not arrive in time is refused, and where it was to come from is nobody's business.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	b := &behind{}
+	w := httptest.NewRecorder()
+	late := &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 80}, Err: os.ErrDeadlineExceeded}
+	b.handler(t).ServeHTTP(w, httptest.NewRequest("POST", "/v1/consignments", iotest.ErrReader(late)))
+	status, message, violations := errorOf(t, w)
+	if w.Code != 400 || status != "INVALID_ARGUMENT" || !slices.Equal(violations, []string{"body"}) || strings.Contains(message, "10.1.2.3") || b.method != "" {
+		t.Errorf("%d %s %q: %s", w.Code, status, violations, message)
 	}
 }
 
@@ -255,10 +289,16 @@ func TestRoutes(t *testing.T) {
 
 	w := call(h, "GET", "/openapi.json", "")
 	var document struct {
-		Paths map[string]map[string]any
+		Paths               map[string]map[string]any
+		SecurityDefinitions map[string]struct{ Type, In, Name string }
+		Security            []map[string][]string
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil || w.Code != 200 || w.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("OpenAPI: %d, %v", w.Code, err)
+	}
+	if bearer := document.SecurityDefinitions["bearer"]; bearer.Type != "apiKey" || bearer.In != "header" || bearer.Name != "Authorization" ||
+		len(document.Security) != 1 || document.Security[0]["bearer"] == nil {
+		t.Errorf("OpenAPI: %v, %v", document.SecurityDefinitions, document.Security)
 	}
 	variable := regexp.MustCompile(`\{[^}]*\}`)
 	for _, rule := range rules {
@@ -271,6 +311,104 @@ func TestRoutes(t *testing.T) {
 		if document.Paths[path][method] == nil {
 			t.Errorf("%s %s is not in the OpenAPI document", method, path)
 		}
+		free := access.Public[slices.IndexFunc(access.Public, func(rules auth.Rules) bool { _, ok := rules[b.method]; return ok })][b.method].Anyone
+		operation, _ := document.Paths[path][method].(map[string]any)
+		if security, said := operation["security"].([]any); said && (len(security) > 0 || !free) {
+			t.Errorf("%s %s needs a token (%t), and the OpenAPI document says %v", method, path, !free, security)
+		}
+	}
+}
+
+// Who is not known is told how to become so, and who asks too often when to come back.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name                     string
+		err                      error
+		retryAfter, challengedBy string
+	}{
+		{"who are you", failure.Unauthenticated("u"), "", "Bearer"},
+		{"not for you", failure.Denied("d"), "", ""},
+		{"a moment", failure.Exhausted(time.Millisecond, "e"), "1", ""},
+		{"a while", failure.Exhausted(90*time.Second, "e"), "90", ""},
+		{"a little more", failure.Exhausted(90*time.Second+1, "e"), "91", ""},
+		{"nobody knows how long", status.Error(codes.ResourceExhausted, "x"), "", ""},
+	} {
+		h := (&behind{answer: func(string) (proto.Message, error) { return nil, c.err }}).handler(t)
+		answer := call(h, "POST", "/v1/tokens", "{}").Header()
+		if got := answer.Get("Retry-After"); got != c.retryAfter {
+			t.Errorf("%s: Retry-After %q, want %q", c.name, got, c.retryAfter)
+		}
+		if got := answer.Get("WWW-Authenticate"); got != c.challengedBy {
+			t.Errorf("%s: WWW-Authenticate %q, want %q", c.name, got, c.challengedBy)
+		}
+	}
+}
+
+// Of the headers, those that are meant to reach the server, as often as they are there; whatever they
+// are called, no others.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	b := &behind{}
+	h := b.handler(t)
+	ask := func(header http.Header) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, "/v1/consignments", nil)
+		r.Header = header
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	w := ask(http.Header{
+		"Authorization": {"Bearer a"}, "X-Request-Id": {"r"}, "Idempotency-Key": {"k1", "k2"},
+		"Grpc-Metadata-Authorization": {"Bearer b"}, "Grpc-Metadata-X-Seaport-Address": {"10.0.0.1"}, "Grpc-Metadata-Dapr-App-Id": {"vessel"},
+		"X-Seaport-Address": {"10.0.0.1"}, "Dapr-Api-Token": {"t"}, "Cookie": {"c"},
+	})
+	if w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for name, want := range map[string][]string{
+		"authorization": {"Bearer a"}, "x-request-id": {"r"}, "idempotency-key": {"k1", "k2"},
+		"grpcgateway-authorization": nil, "x-seaport-address": nil, "dapr-app-id": nil, "dapr-api-token": nil, "grpcgateway-cookie": nil, "cookie": nil,
+	} {
+		if got := b.with.Get(name); !slices.Equal(got, want) {
+			t.Errorf("%s arrived as %q, want %q", name, got, want)
+		}
+	}
+	for name := range w.Header() {
+		if strings.HasPrefix(name, "Grpc-") {
+			t.Errorf("the answer has %s", name)
+		}
+	}
+	ask(http.Header{"Authorization": {"Bearer a", "Bearer b"}})
+	if got := b.with.Get("authorization"); len(got) != 2 {
+		t.Errorf("two authorizations arrived as %q", got)
+	}
+	for _, name := range []string{"Authorization", "Idempotency-Key", "X-Request-Id"} {
+		w := ask(http.Header{name: {"Bearer \xff"}})
+		if status, _, violations := errorOf(t, w); w.Code != http.StatusBadRequest || status != "INVALID_ARGUMENT" || !strings.EqualFold(violations[0], name) {
+			t.Errorf("illegible %s: %d %s %q", name, w.Code, status, violations)
+		}
+	}
+}
+
+// The keys of tokens can be had by anybody, and kept for a while.
+func TestWebKeys(t *testing.T) {
+	t.Parallel()
+	b := &behind{}
+	w := call(b.handler(t), "GET", "/.well-known/jwks.json", "")
+	if w.Code != 200 || w.Body.String() != `{"keys":[]}` || w.Header().Get("Content-Type") != "application/json" ||
+		w.Header().Get("Cache-Control") != "public, max-age=300" || b.method != "" {
+		t.Errorf("%d %v %s, after %s", w.Code, w.Header(), w.Body, b.method)
+	}
+	h, err := rest.Handler(t.Context(), nil, rest.Config{Health: rest.Health(nil), WebKeys: func() ([]byte, error) {
+		return nil, failure.Unavailable(nil, "the keys are not known yet")
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = call(h, "GET", "/.well-known/jwks.json", "")
+	if status, _, _ := errorOf(t, w); w.Code != 503 || status != "UNAVAILABLE" || w.Header().Get("Cache-Control") != "" {
+		t.Errorf("without keys: %d %v %s", w.Code, w.Header(), w.Body)
 	}
 }
 
@@ -278,7 +416,7 @@ func TestWelcome(t *testing.T) {
 	t.Parallel()
 	h := (&behind{}).handler(t)
 	w := call(h, "GET", "/", "")
-	if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") || !strings.Contains(w.Body.String(), "/openapi.json") {
+	if w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") || !strings.Contains(w.Body.String(), "/openapi.json") || !strings.Contains(w.Body.String(), "/v1/tokens") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Behind is the services behind the gateway, by app-id.
-var Behind = []string{"consignment", "inventory", "vessel"}
+var Behind = []string{"consignment", "inventory", "user", "vessel"}
 
 // ops passes pings on to the service named in them.
 type ops struct {
@@ -23,10 +23,10 @@ type ops struct {
 	clients map[string]opsv1.OpsServiceClient
 }
 
-func registerOps(server grpc.ServiceRegistrar, apps Apps) {
+func registerOps(server grpc.ServiceRegistrar, cfg Config) {
 	o := &ops{clients: make(map[string]opsv1.OpsServiceClient)}
 	for _, app := range append(slices.Clone(Behind), "gateway") {
-		o.clients[app] = opsv1.NewOpsServiceClient(apps.App(app))
+		o.clients[app] = opsv1.NewOpsServiceClient(cfg.passOn(app))
 	}
 	opsv1.RegisterOpsServiceServer(server, o)
 }

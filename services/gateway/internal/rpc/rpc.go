@@ -1,21 +1,20 @@
-// Package rpc passes calls on to the services behind the gateway. It translates and decides
-// nothing. What it adds: bookings made at the same time share one crossing of the sidecars, and a
-// call that changes something has a request_id, since sidecars repeat calls whose answer was lost.
+// Package rpc passes calls on to the services behind the gateway, in the name of their callers. It
+// translates and decides nothing. What it adds: bookings made at the same time share one crossing of
+// the sidecars, and a call that changes something has a request_id, since sidecars repeat calls whose
+// answer was lost.
 package rpc
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
-	"seaport.example/services/internal/batch"
-	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/auth"
 )
 
 // Apps gives a connection to another service by its app-id.
@@ -23,80 +22,30 @@ type Apps interface {
 	App(appID string) grpc.ClientConnInterface
 }
 
+// Config is what passing on takes.
+type Config struct {
+	Apps Apps
+	Keys *auth.Keys // by which the gateway makes itself known when it calls for several callers at once
+	// Insecure says that nobody shows a token, nor is asked for one.
+	Insecure bool
+}
+
 // Register puts every public service on the gateway's server.
-func Register(server grpc.ServiceRegistrar, apps Apps) {
-	consignmentv1.RegisterShippingServiceServer(server, newShipping(apps.App("consignment")))
-	vesselv1.RegisterVesselServiceServer(server, &fleet{client: vesselv1.NewVesselServiceClient(apps.App("vessel"))})
-	inventoryv1.RegisterInventoryServiceServer(server, &inventory{client: inventoryv1.NewInventoryServiceClient(apps.App("inventory"))})
-	registerOps(server, apps)
+func Register(server grpc.ServiceRegistrar, cfg Config) {
+	consignmentv1.RegisterShippingServiceServer(server, newShipping(cfg))
+	vesselv1.RegisterVesselServiceServer(server, &fleet{client: vesselv1.NewVesselServiceClient(cfg.passOn("vessel"))})
+	inventoryv1.RegisterInventoryServiceServer(server, &inventory{client: inventoryv1.NewInventoryServiceClient(cfg.passOn("inventory"))})
+	userv1.RegisterUserServiceServer(server, &users{client: userv1.NewUserServiceClient(cfg.passOn("user"))})
+	registerOps(server, cfg)
 }
 
-type shipping struct {
-	consignmentv1.UnimplementedShippingServiceServer
-
-	client consignmentv1.ShippingServiceClient
-	create *batch.Batcher[*consignmentv1.CreateConsignmentRequest, *consignmentv1.CreateConsignmentResponse]
-}
-
-func newShipping(conn grpc.ClientConnInterface) *shipping {
-	s := &shipping{client: consignmentv1.NewShippingServiceClient(conn)}
-	s.create = batch.New(batch.Config{Max: 256, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
-	return s
-}
-
-func (s *shipping) CreateConsignment(ctx context.Context, req *consignmentv1.CreateConsignmentRequest) (*consignmentv1.CreateConsignmentResponse, error) {
-	identify(&req.RequestId)
-	if proto.Size(req) > largest {
-		return s.createAlone(ctx, req)
-	}
-	return s.create.Do(ctx, req)
-}
-
-// largest is how many bytes a booking has that shares a call with others: so many of them still
-// make a message that sidecars and stores take. A larger one goes alone.
-const largest = 16 << 10
-
-func (s *shipping) createAlone(ctx context.Context, req *consignmentv1.CreateConsignmentRequest) (*consignmentv1.CreateConsignmentResponse, error) {
-	result := s.createMany(ctx, []*consignmentv1.CreateConsignmentRequest{req})[0]
-	return result.Answer, result.Err
-}
+func (c Config) passOn(app string) grpc.ClientConnInterface { return auth.PassOn(c.Apps.App(app)) }
 
 // identify gives a request an id when its caller gave none.
 func identify(requestID *string) {
 	if *requestID == "" {
 		*requestID = uuid.NewString()
 	}
-}
-
-func (s *shipping) createMany(ctx context.Context, requests []*consignmentv1.CreateConsignmentRequest) []batch.Result[*consignmentv1.CreateConsignmentResponse] {
-	resp, err := s.client.BatchCreateConsignments(ctx, &consignmentv1.BatchCreateConsignmentsRequest{Requests: requests})
-	if err != nil {
-		return batch.Fail[*consignmentv1.CreateConsignmentResponse](len(requests), err)
-	}
-	results := make([]batch.Result[*consignmentv1.CreateConsignmentResponse], len(resp.GetResults()))
-	for i, r := range resp.GetResults() {
-		results[i] = batch.Result[*consignmentv1.CreateConsignmentResponse]{Answer: r.GetResponse(), Err: failure.FromProto(r.GetFailure())}
-	}
-	return results
-}
-
-func (s *shipping) BatchCreateConsignments(ctx context.Context, req *consignmentv1.BatchCreateConsignmentsRequest) (*consignmentv1.BatchCreateConsignmentsResponse, error) {
-	for _, item := range req.GetRequests() {
-		identify(&item.RequestId)
-	}
-	return s.client.BatchCreateConsignments(ctx, req)
-}
-
-func (s *shipping) GetConsignment(ctx context.Context, req *consignmentv1.GetConsignmentRequest) (*consignmentv1.GetConsignmentResponse, error) {
-	return s.client.GetConsignment(ctx, req)
-}
-
-func (s *shipping) ListConsignments(ctx context.Context, req *consignmentv1.ListConsignmentsRequest) (*consignmentv1.ListConsignmentsResponse, error) {
-	return s.client.ListConsignments(ctx, req)
-}
-
-func (s *shipping) CancelConsignment(ctx context.Context, req *consignmentv1.CancelConsignmentRequest) (*consignmentv1.CancelConsignmentResponse, error) {
-	return s.client.CancelConsignment(ctx, req)
 }
 
 // fleet leaves out HoldCapacity and ReleaseCapacity: they are between services.

@@ -17,14 +17,18 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
+	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 	"seaport.example/services/gateway/internal/rpc"
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ops"
 	"seaport.example/services/internal/serve"
@@ -38,7 +42,13 @@ func (a apps) App(appID string) grpc.ClientConnInterface { return a[appID] }
 // listen serves what register puts on a server and returns a connection to it.
 func listen(t *testing.T, register func(*grpc.Server), opts ...grpc.ServerOption) *grpc.ClientConn {
 	t.Helper()
-	server := serve.NewServer(slog.New(slog.DiscardHandler), opts...)
+	return guarded(t, auth.NewGuard(auth.GuardConfig{Rules: access.Public, Insecure: true}), register, opts...)
+}
+
+// guarded is the same behind a guard of its own.
+func guarded(t *testing.T, guard *auth.Guard, register func(*grpc.Server), opts ...grpc.ServerOption) *grpc.ClientConn {
+	t.Helper()
+	server := serve.NewServer(slog.New(slog.DiscardHandler), guard, opts...)
 	register(server)
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
@@ -60,11 +70,15 @@ type shipping struct {
 
 	mu    sync.Mutex
 	calls [][]*consignmentv1.CreateConsignmentRequest
+	asked []*consignmentv1.BatchCreateConsignmentsRequest
+	with  []metadata.MD
 }
 
 func (s *shipping) BatchCreateConsignments(ctx context.Context, req *consignmentv1.BatchCreateConsignmentsRequest) (*consignmentv1.BatchCreateConsignmentsResponse, error) {
 	s.mu.Lock()
-	s.calls = append(s.calls, req.GetRequests())
+	s.calls, s.asked = append(s.calls, req.GetRequests()), append(s.asked, req)
+	with, _ := metadata.FromIncomingContext(ctx)
+	s.with = append(s.with, with)
 	s.mu.Unlock()
 	if s.batch != nil {
 		return s.batch(ctx, req)
@@ -130,20 +144,53 @@ func (d *depots) ReleaseContainers(context.Context, *inventoryv1.ReleaseContaine
 	return &inventoryv1.ReleaseContainersResponse{}, nil
 }
 
+// users note what they are asked, and in whose name.
+type users struct {
+	userv1.UnimplementedUserServiceServer
+
+	created   []*userv1.CreateRequest
+	refreshed []*userv1.RefreshTokenRequest
+	shown     []string
+}
+
+func (u *users) Create(_ context.Context, req *userv1.CreateRequest) (*userv1.CreateResponse, error) {
+	u.created = append(u.created, req)
+	return &userv1.CreateResponse{}, nil
+}
+
+func (u *users) RefreshToken(_ context.Context, req *userv1.RefreshTokenRequest) (*userv1.RefreshTokenResponse, error) {
+	u.refreshed = append(u.refreshed, req)
+	return &userv1.RefreshTokenResponse{}, nil
+}
+
+func (u *users) Get(ctx context.Context, req *userv1.GetRequest) (*userv1.GetResponse, error) {
+	u.shown = metadata.ValueFromIncomingContext(ctx, "authorization")
+	return &userv1.GetResponse{User: &userv1.User{Id: req.GetId()}}, nil
+}
+
 // platform is a gateway and the services behind it.
 type platform struct {
 	shipping *shipping
 	fleet    *fleet
 	depots   *depots
+	users    *users
 }
 
 func (p *platform) gateway(t *testing.T, opts ...grpc.ServerOption) *grpc.ClientConn {
+	t.Helper()
+	behind := p.behind(t)
+	return listen(t, func(s *grpc.Server) { rpc.Register(s, rpc.Config{Apps: behind, Insecure: true}) }, opts...)
+}
+
+// behind returns the services.
+func (p *platform) behind(t *testing.T) apps {
 	t.Helper()
 	behind := apps{}
 	for app, register := range map[string]func(*grpc.Server){
 		"consignment": func(s *grpc.Server) { consignmentv1.RegisterShippingServiceServer(s, p.shipping) },
 		"vessel":      func(s *grpc.Server) { vesselv1.RegisterVesselServiceServer(s, p.fleet) },
 		"inventory":   func(s *grpc.Server) { inventoryv1.RegisterInventoryServiceServer(s, p.depots) },
+		"user":        func(s *grpc.Server) { userv1.RegisterUserServiceServer(s, p.users) },
 		"gateway":     func(*grpc.Server) {},
 	} {
 		behind[app] = listen(t, func(s *grpc.Server) {
@@ -151,11 +198,11 @@ func (p *platform) gateway(t *testing.T, opts ...grpc.ServerOption) *grpc.Client
 			ops.Register(s, app)
 		})
 	}
-	return listen(t, func(s *grpc.Server) { rpc.Register(s, behind) }, opts...)
+	return behind
 }
 
 func newPlatform() *platform {
-	return &platform{shipping: &shipping{}, fleet: &fleet{}, depots: &depots{}}
+	return &platform{shipping: &shipping{}, fleet: &fleet{}, depots: &depots{}, users: &users{}}
 }
 
 // Bookings made while one is under way travel together; each gets its own answer.
@@ -246,7 +293,9 @@ func TestRequestIDs(t *testing.T) {
 			Requests: []*consignmentv1.CreateConsignmentRequest{{RequestId: id}}})
 		_, err3 := vesselv1.NewVesselServiceClient(conn).CreateVessel(ctx, &vesselv1.CreateVesselRequest{RequestId: id, Id: id})
 		_, err4 := inventoryv1.NewInventoryServiceClient(conn).StockDepot(ctx, &inventoryv1.StockDepotRequest{RequestId: id})
-		if err := errors.Join(err1, err2, err3, err4); err != nil {
+		_, err5 := userv1.NewUserServiceClient(conn).Create(ctx, &userv1.CreateRequest{RequestId: id})
+		_, err6 := userv1.NewUserServiceClient(conn).RefreshToken(ctx, &userv1.RefreshTokenRequest{RequestId: id})
+		if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -262,7 +311,12 @@ func TestRequestIDs(t *testing.T) {
 	for _, req := range p.depots.stocked {
 		stocked = append(stocked, req.GetRequestId())
 	}
+	var signedUp, refreshed []string
+	for i, req := range p.users.created {
+		signedUp, refreshed = append(signedUp, req.GetRequestId()), append(refreshed, p.users.refreshed[i].GetRequestId())
+	}
 	for what, ids := range map[string][]string{
+		"sign-ups": signedUp, "refreshed tokens": refreshed,
 		"bookings one by one": {booked[0], booked[2], booked[4]}, "bookings in batches": {booked[1], booked[3], booked[5]},
 		"vessels": created, "ids of vessels": vesselIDs, "stocks": stocked,
 	} {
@@ -299,7 +353,7 @@ func second[T any](_ T, err error) error { return err }
 func TestPing(t *testing.T) {
 	t.Parallel()
 	c := opsv1.NewOpsServiceClient(newPlatform().gateway(t))
-	for app, want := range map[string]string{"": "gateway", "gateway": "gateway", "consignment": "consignment", "vessel": "vessel", "inventory": "inventory"} {
+	for app, want := range map[string]string{"": "gateway", "gateway": "gateway", "consignment": "consignment", "vessel": "vessel", "inventory": "inventory", "user": "user"} {
 		resp, err := c.Ping(t.Context(), &opsv1.PingRequest{AppId: app, Sequence: 7})
 		if err != nil || resp.GetAppId() != want || resp.GetSequence() != 7 {
 			t.Errorf("Ping(%q) = %v, %v", app, resp, err)
@@ -357,10 +411,10 @@ func TestPingPongBreaks(t *testing.T) {
 	t.Parallel()
 	var server *grpc.Server
 	behind := apps{"vessel": listen(t, func(s *grpc.Server) { server = s; ops.Register(s, "vessel") })}
-	for _, app := range []string{"consignment", "inventory", "gateway"} {
+	for _, app := range []string{"consignment", "inventory", "user", "gateway"} {
 		behind[app] = behind["vessel"]
 	}
-	c := opsv1.NewOpsServiceClient(listen(t, func(s *grpc.Server) { rpc.Register(s, behind) }))
+	c := opsv1.NewOpsServiceClient(listen(t, func(s *grpc.Server) { rpc.Register(s, rpc.Config{Apps: behind, Insecure: true}) }))
 	stream, err := c.PingPong(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -379,7 +433,7 @@ func TestPingPongBreaks(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	t.Parallel()
-	if !slices.IsSorted(rpc.Behind) || len(rpc.Behind) != 3 {
+	if !slices.IsSorted(rpc.Behind) || len(rpc.Behind) != 4 {
 		t.Errorf("Behind = %q", rpc.Behind)
 	}
 	checks := health.NewServer()

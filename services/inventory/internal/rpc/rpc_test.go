@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
 	"seaport.example/services/internal/serve"
@@ -107,7 +109,7 @@ func (y *yard) client(t *testing.T) inventoryv1.InventoryServiceClient {
 	t.Helper()
 	y.depots = make(map[string]inventory.Depot)
 	log := slog.New(slog.DiscardHandler)
-	server := serve.NewServer(log)
+	server := serve.NewServer(log, auth.NewGuard(auth.GuardConfig{Insecure: true, Rules: []auth.Rules{access.Inventory}}))
 	rpc.Register(server, inventory.NewDepots(inventory.Config{
 		Store: y, Register: y, HoldTTL: time.Minute, Now: func() time.Time { return noon }, Log: log,
 	}))

@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
+	"seaport.example/services/internal/access"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
 	"seaport.example/services/internal/serve"
@@ -107,7 +109,7 @@ func (h *harbour) client(t *testing.T) vesselv1.VesselServiceClient {
 	t.Helper()
 	h.vessels = make(map[string]vessel.Vessel)
 	log := slog.New(slog.DiscardHandler)
-	server := serve.NewServer(log)
+	server := serve.NewServer(log, auth.NewGuard(auth.GuardConfig{Insecure: true, Rules: []auth.Rules{access.Vessel}}))
 	rpc.Register(server, vessel.NewFleet(vessel.Config{
 		Vessels: h, Register: h, HoldTTL: time.Minute, Now: func() time.Time { return noon }, NewID: func() string { return "assigned" }, Log: log,
 	}))
