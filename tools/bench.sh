@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 data=$(mktemp -d "${TMPDIR:-/tmp}/seaport-bench.XXXXXX")
+export SEAPORT_CONFIG=$data/config # whoever is logged in stays so
+unset SEAPORT_TOKEN
 platform=
 finish() {
   if [[ -n $platform ]]; then
@@ -33,4 +35,9 @@ until grep -q '"state": "ready"' "$data/run.json" 2>/dev/null; do
   sleep 0.2
 done
 url=$(sed -n 's/^  "url": "\(.*\)",$/\1/p' "$data/run.json")
+# A bench needs an operator. A platform without log-in ("--insecure") has no users.
+if [[ -f $data/users.json ]]; then
+  tr -d '\n' <"$data/users.json" | tr '}' '\n' | grep '"role": *"operator"' | sed 's/.*"password": *"\([^"]*\)".*/\1/' |
+    bin/seaport login --server "$url" --email operator@seaport.example >/dev/null
+fi
 bin/seaport bench --server "$url" "$@"

@@ -94,7 +94,10 @@ func Run(ctx context.Context, conns []grpc.ClientConnInterface, plan Plan, each 
 		b.ops = append(b.ops, opsv1.NewOpsServiceClient(conn))
 		b.shipping = append(b.shipping, consignmentv1.NewShippingServiceClient(conn))
 	}
-	var err error
+	err := b.reserve(ctx, unknown) // who may not do this learns it at once, not after the first pings
+	if err != nil {
+		return b.report, err
+	}
 	for _, callers := range plan.Callers {
 		var row Row
 		if row, err = b.row(ctx, callers); err != nil {
@@ -155,14 +158,18 @@ func (b *bench) pingSlice(ctx context.Context, l *load, q quota, do call) error 
 	return outcome(ctx, l.failures, succeeded, failed)
 }
 
+// unknown is how many bookings there is room for until a slice has shown how many it takes.
+const unknown = 2 * perVessel
+
+// reserve sees to it that so many more bookings fit.
+func (b *bench) reserve(ctx context.Context, bookings int) error {
+	return within(ctx, answerWithin, func(ctx context.Context) error { return b.fleet.reserve(ctx, bookings) })
+}
+
 // bookSlice is a slice of bookings with the room for them, and then quiet: the work that bookings
 // leave behind must not be counted against the pings.
 func (b *bench) bookSlice(ctx context.Context, l *load, q quota, do call, settle *Settle) error {
-	const unknown = 2 * perVessel // until a slice has shown how many it takes
-	err := within(ctx, answerWithin, func(ctx context.Context) error {
-		return b.fleet.reserve(ctx, max(unknown, 3*b.largest, q.calls+len(l.took)))
-	})
-	if err != nil {
+	if err := b.reserve(ctx, max(unknown, 3*b.largest, q.calls+len(l.took))); err != nil {
 		return err
 	}
 	succeeded, failed := l.slice(ctx, q, do)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	"seaport.example/cli/internal/bench"
 )
@@ -31,6 +32,8 @@ fails is counted as failed and in no other figure; then the exit code is 1.
 A run creates vessels with much room and a depot, all named bench-…, and leaves them, and its
 bookings, behind: use a Seaport that is there for it ("seaport up --data DIR"). A booking weighs
 201,000 kg, so that the sample vessel does not take it; larger vessels of yours may.
+
+It takes an operator to create them and to book for customers of its own.
 
 After each slice of bookings the bench waits until all of them are confirmed, so that what they
 leave to do is not counted against the pings.`,
@@ -73,6 +76,9 @@ func runBench(ctx context.Context, s *session, plan bench.Plan) error {
 	report, err := bench.Run(ctx, conns, plan, printer.row)
 	if err == nil && len(report.Failures) > 0 {
 		err = errors.New("some calls failed; the figures count those that succeeded")
+	}
+	if st, ok := callStatus(err); ok && (st.Code() == codes.PermissionDenied || st.Code() == codes.Unauthenticated) {
+		err = &advisedError{err: err, next: "A bench needs an operator: it creates vessels and a depot, and books for customers of its own."}
 	}
 	if printErr := printer.finish(report); printErr != nil {
 		return fmt.Errorf("print the report: %w", errors.Join(printErr, err))

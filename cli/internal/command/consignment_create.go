@@ -71,7 +71,7 @@ answer comes, the same command with --request-id finds out or completes it.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&customer, "customer", "", "the `id` of the customer whose booking it is (default: as the file says)")
+	cmd.Flags().StringVar(&customer, "customer", "", "the `id` of the customer whose booking it is (default: as the file says, else yourself)")
 	cmd.Flags().StringVar(&requestID, "request-id", "", "the `id` of the request (default: as the file says, else a new one)")
 	return cmd
 }

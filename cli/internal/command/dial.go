@@ -22,25 +22,30 @@ var redial = grpc.ConnectParams{
 	MinConnectTimeout: 5 * time.Second,
 }
 
-// connect checks the shared flags and returns a connection that repeats repeatable calls. It
-// dials at the first call, so an unreachable gateway is an error of that call.
+// connect checks the shared flags and returns a connection that carries who calls and repeats
+// repeatable calls. It dials at the first call, so an unreachable gateway is an error of that call.
 func (s *session) connect() (*grpc.ClientConn, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	return s.dial(
 		grpc.WithStatsHandler(connectionWatch{&s.connected}),
-		grpc.WithChainUnaryInterceptor(limitTime(s), repeat(defaultRetry, s.sayRetry)),
+		grpc.WithChainUnaryInterceptor(limitTime(s), s.caller.unary, repeat(defaultRetry, s.sayRetry)),
 	)
 }
 
 // connectPlain is connect without repeats and time limit, for measurements.
 func (s *session) connectPlain() (*grpc.ClientConn, error) {
-	return s.dial()
-}
-
-func (s *session) dial(options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	return s.dial(grpc.WithUnaryInterceptor(s.caller.unary))
+}
+
+// dial returns a connection with what all of them have.
+func (s *session) dial(options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	options = append(options,
+		grpc.WithStreamInterceptor(s.caller.stream),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithUserAgent("seaport-cli"),

@@ -113,13 +113,18 @@ func explainStatus(st *status.Status, s *session) failure {
 			return f
 		}
 	}
-	f.next = advice(st.Code(), f.violations, s)
+	f.next = advice(st, f.violations, s)
 	return f
 }
 
 // advice says what to do about an answer of the gateway; empty when the message says it all.
-func advice(code codes.Code, violations []violation, s *session) string {
+func advice(st *status.Status, violations []violation, s *session) string {
+	code := st.Code()
 	switch code {
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return adviseLogin(code, s)
+	case codes.ResourceExhausted:
+		return adviseWait(st)
 	case codes.Unavailable:
 		return fmt.Sprintf("Seaport is there, but a part of it does not answer. Try again in a moment; http://%s/healthz says what is not ready.", s.address)
 	case codes.DeadlineExceeded:
@@ -136,6 +141,8 @@ func advice(code codes.Code, violations []violation, s *session) string {
 		switch {
 		case code == codes.AlreadyExists && v.Field == "request_id":
 			return "That request id belongs to another request; take a new one."
+		case code == codes.AlreadyExists && v.Field == "email":
+			return "Is it yours? Then log in: " + loginCommand(s, "")
 		case code == codes.AlreadyExists:
 			return ""
 		case v.Type == "CAPACITY", v.Type == "WEIGHT", strings.HasSuffix(v.Field, "vessel_id"):
@@ -143,7 +150,7 @@ func advice(code codes.Code, violations []violation, s *session) string {
 		case v.Type == "CONTAINERS", strings.HasSuffix(v.Field, "origin"):
 			return "\"seaport depot list\" shows the free containers of each depot, \"seaport depot stock\" adds some."
 		case strings.HasSuffix(v.Field, "app_id"):
-			return "The services are gateway, consignment, vessel and inventory."
+			return "The services are gateway, consignment, vessel, inventory and user."
 		}
 	}
 	return ""

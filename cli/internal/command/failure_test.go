@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 )
@@ -70,12 +72,24 @@ func TestRefusals(t *testing.T) {
 			"seaport: request_id: belongs to another booking (ALREADY_EXISTS)\nThat request id belongs to another request; take a new one.\n",
 		},
 		{
+			"too often", refusal(t, codes.ResourceExhausted, "too many requests", &errdetails.RetryInfo{RetryDelay: durationpb.New(61500 * time.Millisecond)}), exitFailed,
+			"seaport: too many requests (RESOURCE_EXHAUSTED)\nTry again in 1m2s.\n",
+		},
+		{
+			"too large", status.Error(codes.ResourceExhausted, "message larger than max"), exitFailed,
+			"seaport: message larger than max (RESOURCE_EXHAUSTED)\n",
+		},
+		{
+			"address taken", refusal(t, codes.AlreadyExists, "email: taken", fields("email", "taken")), exitFailed,
+			"seaport: email: taken (ALREADY_EXISTS)\nIs it yours? Then log in: seaport login --email ADDRESS --server HOST:PORT\n",
+		},
+		{
 			"not implemented", status.Error(codes.Unimplemented, "unknown service"), exitFailed,
 			"seaport: unknown service (UNIMPLEMENTED)\nIs the server at HOST:PORT a Seaport gateway, and as new as this program?\n",
 		},
 		{
-			"hostile", status.Error(codes.PermissionDenied, "\x1b[2Jgone\nnew line"), exitFailed,
-			"seaport: \\x1b[2Jgone\\nnew line (PERMISSION_DENIED)\n",
+			"hostile", status.Error(codes.DataLoss, "\x1b[2Jgone\nnew line"), exitFailed,
+			"seaport: \\x1b[2Jgone\\nnew line (DATA_LOSS)\n",
 		},
 		{
 			"broken inside", status.Error(codes.Internal, "internal error"), exitFailed,
@@ -143,6 +157,15 @@ func TestBadInputSendsNothing(t *testing.T) {
 		{"capacity in words", []string{"vessel", "find", "--capacity", "many", "--weight", "1"}, "", `invalid argument "many"`},
 		{"stock in words", []string{"depot", "stock", "Derby", "many"}, "", `argument N: must be a whole number of containers, not "many"`},
 		{"stock too large", []string{"depot", "stock", "Derby", "2147483648"}, "", "argument N: must be a whole number"},
+		{"role", []string{"user", "set-roles", "u1", "captain"}, "", `argument ROLE: must be customer, operator or admin, not "captain"`},
+		{"no role", []string{"user", "set-roles", "u1"}, "", "argument ROLE: name one or more, or --none"},
+		{"no and some", []string{"user", "set-roles", "u1", "admin", "--none"}, "", "--none: leaves no role to name"},
+		{"the unspecified role", []string{"user", "set-roles", "u1", "unspecified"}, "", "argument ROLE: must be"},
+		{"nameless", []string{"user", "create", "--email", "x@y.example"}, "", `required flag(s) "name" not set`},
+		{"log-in of nobody", []string{"login"}, "", `required flag(s) "email" not set`},
+		{"no password", []string{"login", "--email", "x@y.example"}, "", "no password: the first line of standard input is empty"},
+		{"empty password", []string{"login", "--email", "x@y.example", "--password", ""}, "", "--password: must not be empty"},
+		{"endless password", []string{"login", "--email", "x@y.example"}, strings.Repeat("x", 5000), "the password is longer than 4096 bytes"},
 		{"ping nobody", []string{"ping", ""}, "", "APP: must not be empty"},
 		{"no strokes", []string{"ping", "vessel", "-n", "0"}, "", "-n: must be 1 to 1000000"},
 		{"no callers", []string{"bench", "--callers", "0"}, "", "--callers: 0 is not between 1 and 10000"},

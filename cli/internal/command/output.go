@@ -31,11 +31,19 @@ func (s *session) present(m proto.Message, text func(io.Writer) error) error {
 // writeMessage prints a message as JSON: its field names as in the .proto, default values and
 // empty lists included, so that a script finds every field.
 func writeMessage(w io.Writer, m proto.Message) error {
-	data, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(m)
+	data, err := marshalMessage(m)
 	if err != nil {
-		return fmt.Errorf("print as JSON: %w", err)
+		return err
 	}
 	return writeIndented(w, data)
+}
+
+func marshalMessage(m proto.Message) ([]byte, error) {
+	data, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("print as JSON: %w", err)
+	}
+	return data, nil
 }
 
 // writeJSON prints a value of our own as JSON.

@@ -13,12 +13,17 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"seaport.example/cli/internal/credentials"
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
+	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 )
 
@@ -31,9 +36,14 @@ type platform struct {
 	fail    func(method string) error // before anything else
 	quiet   bool                      // no vessel and no depot has holds that are not confirmed
 	echo    func(*opsv1.PingPongRequest) (*opsv1.PingPongResponse, error)
+	admit   func(token string) error // of calls that are not for anyone; empty: no token came
+	auth    func(*userv1.AuthRequest) (*userv1.AuthResponse, error)
+	refresh func(*userv1.RefreshTokenRequest) (*userv1.RefreshTokenResponse, error)
+	revoke  func(*userv1.RevokeTokensRequest) error
 
 	mu       sync.Mutex
 	requests []proto.Message
+	tokens   []string // that calls came with, in their order
 }
 
 // noon is the time of everything on the fake.
@@ -41,17 +51,19 @@ var noon = timestamppb.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 
 func newPlatform(t *testing.T) *platform {
 	t.Helper()
+	t.Setenv(credentials.FolderEnv, t.TempDir()) // where nobody is logged in
 	p := &platform{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.address = listener.Addr().String()
-	server := grpc.NewServer(grpc.UnaryInterceptor(p.record))
+	server := grpc.NewServer(grpc.UnaryInterceptor(p.record), grpc.StreamInterceptor(p.recordStream))
 	consignmentv1.RegisterShippingServiceServer(server, &shipping{platform: p})
 	vesselv1.RegisterVesselServiceServer(server, &vessels{platform: p})
 	inventoryv1.RegisterInventoryServiceServer(server, &inventory{})
 	opsv1.RegisterOpsServiceServer(server, &ops{platform: p})
+	userv1.RegisterUserServiceServer(server, &users{platform: p})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -67,12 +79,37 @@ func (p *platform) record(ctx context.Context, req any, info *grpc.UnaryServerIn
 	p.mu.Lock()
 	p.requests = append(p.requests, req.(proto.Message))
 	p.mu.Unlock()
+	if err := p.enter(ctx, needsNoToken(info.FullMethod, req)); err != nil {
+		return nil, err
+	}
 	if p.fail != nil {
 		if err := p.fail(info.FullMethod); err != nil {
 			return nil, err
 		}
 	}
 	return handle(ctx, req)
+}
+
+func (p *platform) recordStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if err := p.enter(stream.Context(), false); err != nil {
+		return err
+	}
+	return handle(srv, stream)
+}
+
+// enter notes the token of a call and lets it in, or not.
+func (p *platform) enter(ctx context.Context, anyone bool) error {
+	token := strings.TrimPrefix(strings.Join(metadata.ValueFromIncomingContext(ctx, "authorization"), "; "), "Bearer ")
+	p.mu.Lock()
+	p.tokens = append(p.tokens, token)
+	p.mu.Unlock()
+	if anyone && token != "" {
+		return status.Error(codes.InvalidArgument, "a call that is for anyone came with a token")
+	}
+	if anyone || p.admit == nil {
+		return nil
+	}
+	return p.admit(token)
 }
 
 // received returns the requests so far.

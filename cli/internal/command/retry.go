@@ -11,6 +11,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 )
 
@@ -27,6 +28,13 @@ var repeatable = map[string]bool{
 	vesselv1.VesselService_FindAvailable_FullMethodName:            true,
 	inventoryv1.InventoryService_StockDepot_FullMethodName:         true,
 	inventoryv1.InventoryService_ListDepots_FullMethodName:         true,
+	userv1.UserService_Create_FullMethodName:                       true,
+	userv1.UserService_Get_FullMethodName:                          true,
+	userv1.UserService_List_FullMethodName:                         true,
+	userv1.UserService_Auth_FullMethodName:                         true,
+	userv1.UserService_RefreshToken_FullMethodName:                 true,
+	userv1.UserService_RevokeTokens_FullMethodName:                 true,
+	userv1.UserService_SetRoles_FullMethodName:                     true,
 }
 
 // retry bounds the repeats of a call.

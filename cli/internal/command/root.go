@@ -14,7 +14,8 @@ func newRoot(s *session) *cobra.Command {
 		Short: "Book freight on Seaport, and run Seaport on this machine",
 		Long: `Seaport books freight: consignments of containers onto vessels with room.
 
-The commands talk to the gateway of a running Seaport; "seaport up" starts one here.
+The commands talk to the gateway of a running Seaport; "seaport up" starts one here. They call as
+whoever is logged in there ("seaport login"), or with the access token in SEAPORT_TOKEN.
 
 Exit codes:
   0    done
@@ -22,7 +23,8 @@ Exit codes:
   2    bad usage or bad input: nothing was sent
   3    Seaport, or a service of it, could not be reached: worth another try
   130  interrupted`,
-		Example: `  seaport consignment create examples/consignment.json
+		Example: `  seaport login --email you@example.com
+  seaport consignment create examples/consignment.json
   seaport consignment list
   seaport vessel list --output json
   seaport ping consignment -n 10`,
@@ -38,13 +40,18 @@ Exit codes:
 
 	root.AddGroup(
 		&cobra.Group{ID: groupFreight, Title: "Freight:"},
+		&cobra.Group{ID: groupAccount, Title: "Account:"},
 		&cobra.Group{ID: groupPlatform, Title: "Platform:"},
 	)
 	for _, cmd := range []*cobra.Command{newConsignmentCommand(s), newVesselCommand(s), newDepotCommand(s)} {
 		cmd.GroupID = groupFreight
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range []*cobra.Command{newUpCommand(), newToolsCommand(), newPingCommand(s), newBenchCommand(s)} {
+	for _, cmd := range []*cobra.Command{newLoginCommand(s), newLogoutCommand(s), newWhoamiCommand(s), newTokenCommand(s), newUserCommand(s)} {
+		cmd.GroupID = groupAccount
+		root.AddCommand(cmd)
+	}
+	for _, cmd := range []*cobra.Command{newUpCommand(), newSecretsCommand(), newToolsCommand(), newPingCommand(s), newBenchCommand(s)} {
 		cmd.GroupID = groupPlatform
 		root.AddCommand(cmd)
 	}
@@ -53,6 +60,7 @@ Exit codes:
 
 const (
 	groupFreight  = "freight"
+	groupAccount  = "account"
 	groupPlatform = "platform"
 )
 

@@ -23,10 +23,12 @@ type session struct {
 	stdout, stderr io.Writer
 
 	server  string
+	usual   string // the server unless --server names another
 	output  string
 	timeout time.Duration
 
-	address   string // of the gateway, host:port, once connect was called
+	address   string  // of the gateway, host:port, once check was called
+	caller    *caller // from then on
 	conns     []*grpc.ClientConn
 	connected atomic.Bool // whether there ever was a connection
 }
@@ -37,13 +39,18 @@ func (s *session) flags(flags *pflag.FlagSet) {
 	if server == "" {
 		server = defaultServer
 	}
+	s.usual = server
 	flags.StringVar(&s.server, "server", server, "the `address` of the gateway, host:port or http://host:port; also "+serverEnv)
 	flags.StringVarP(&s.output, "output", "o", outputText, "the `form` of what is printed: text or json")
 	flags.DurationVar(&s.timeout, "timeout", 30*time.Second, "how long one call may take, its retries included")
 }
 
-// check finds what is wrong with the values of the shared flags.
+// check finds what is wrong with the values of the shared flags and of the environment. It is for
+// the command, before its first call.
 func (s *session) check() error {
+	if s.caller != nil {
+		return nil
+	}
 	if s.output != outputText && s.output != outputJSON {
 		return badInput("--output: must be text or json, not %q", s.output)
 	}
@@ -55,7 +62,8 @@ func (s *session) check() error {
 		return badInput("--server (or %s): %w", serverEnv, err)
 	}
 	s.address = address
-	return nil
+	s.caller, err = newCaller(s)
+	return err
 }
 
 // format is the form of the output; text when the flag itself is wrong.

@@ -33,7 +33,12 @@ Dapr runtime and broker once (see "seaport tools").
 Whatever crashes is started again. Ctrl-C or SIGTERM drains and stops everything within ten
 seconds; a second Ctrl-C kills at once. The data folder keeps state and events from one run to the
 next, and the full log of each process in logs/. While it runs, run.json there says what runs
-where.`,
+where, and tokens.json by which tokens sidecars and apps let each other in.
+
+The first start creates a user for each role and shows their passwords, which stay in users.json.
+It leaves the command line logged in as the customer, unless somebody is logged in already.
+
+Everything listens on this machine only; SEAPORT_LISTEN is the address of the public port.`,
 		Example: `  seaport up
   seaport up --port 8081 --data /tmp/seaport --replicas consignment=2 --replicas vessel=2
   seaport up --profile redis
@@ -65,7 +70,11 @@ where.`,
 			options.Terminal = isTerminal(options.Out)
 			options.Colour = options.Terminal && os.Getenv("NO_COLOR") == ""
 			options.Try = os.Args[0]
-			return splitError(untilSignal(cmd.Context(), options))
+			err = untilSignal(cmd.Context(), options)
+			if usage, ok := errors.AsType[*runner.UsageError](err); ok {
+				return badUsage(cmd, usage)
+			}
+			return splitError(err)
 		},
 	}
 	flags := cmd.Flags()
@@ -73,7 +82,8 @@ where.`,
 	flags.IntVar(&options.Port, "port", 8080, "the public `port`; 0 picks a free one")
 	flags.StringArrayVar(&replicas, "replicas", nil, "run so many instances of an app, as `APP=N`; may be repeated")
 	flags.StringVar(&options.Data, "data", ".seaport", "the `folder` that keeps the data; by default in the project's root")
-	flags.BoolVar(&noSeed, "no-seed", false, "do not create the sample vessel and depots")
+	flags.BoolVar(&options.Insecure, "insecure", false, "let everybody do everything, without logging in; only where nothing listens beyond this machine")
+	flags.BoolVar(&noSeed, "no-seed", false, "do not create the sample vessel and depots; users are created nevertheless")
 	flags.StringVar(&root, "root", "", "the project's root `folder`; by default found from here upwards")
 	flags.StringArrayVar(&options.Env, "env", nil, "a setting for the apps, `[APP:]KEY=VALUE`; may be repeated")
 	flags.BoolVarP(&options.Verbose, "verbose", "v", false, "show all that sidecars, broker and control plane log, not warnings only")

@@ -1,0 +1,83 @@
+package command
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seaport.example/cli/internal/runner"
+	"seaport.example/cli/internal/runner/secrets"
+)
+
+// newSecretsCommand returns "seaport secrets".
+func newSecretsCommand() *cobra.Command {
+	return group("secrets", "The keys of a platform on this machine", newSecretsCreateCommand(), newSecretsRotateCommand())
+}
+
+func newSecretsCreateCommand() *cobra.Command {
+	create := keysCommand(secrets.Open, func(apps []string, folder string) string {
+		return fmt.Sprintf("the keys of %s are in %s", strings.Join(apps, ", "), folder)
+	})
+	create.Use = "create"
+	create.Short = "Make the keys that are missing"
+	create.Long = `Makes the keys by which tokens are signed, and from them a file for each app of dapr.yaml with what
+that app may know. What is there already stays.
+
+"seaport up" does this by itself. The Dapr CLI does not: before "dapr run -f dapr.yaml" make the
+keys where its sidecars look for them, in the project's root ("make secrets").`
+	create.Example = "  seaport secrets create --data ."
+	return create
+}
+
+func newSecretsRotateCommand() *cobra.Command {
+	rotate := keysCommand(secrets.Rotate, func(_ []string, folder string) string {
+		return fmt.Sprintf("%s: the next key signs users' tokens from the next start on; what the one before signed is refused", folder)
+	})
+	rotate.Use = "rotate"
+	rotate.Short = "Replace the key of users' tokens now, before its time"
+	rotate.Long = `Drops the oldest key of users' tokens, lets the next one sign from now on, and makes the one after
+it. That is for a key that somebody else may have: all access tokens signed with it are refused.
+Nobody has to log in again, since refresh tokens stay good.
+
+Without it keys change by themselves, every 30 days, and nobody notices.
+
+It is for a platform that is stopped: the sidecars of the profiles local and redis read their
+secrets once, when they start. Stop it, rotate, start it again.`
+	rotate.Example = "  seaport secrets rotate"
+	return rotate
+}
+
+// keysCommand returns a command that changes the keys in a data folder. Done is what it says then.
+func keysCommand(
+	change func(data string, apps []string, now time.Time) (*secrets.Keys, error),
+	done func(apps []string, folder string) string,
+) *cobra.Command {
+	var data, root string
+	cmd := &cobra.Command{
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folder, err := runner.FindRoot(root)
+			if err != nil {
+				return badUsage(cmd, err)
+			}
+			if !cmd.Flags().Changed("data") {
+				data = filepath.Join(folder, data)
+			}
+			apps, err := runner.AppIDs(folder)
+			if err != nil {
+				return splitError(err)
+			}
+			if _, err := change(data, apps, time.Now()); err != nil {
+				return splitError(err)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), done(apps, secrets.Folder(data)))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", ".seaport", "the `folder` that keeps the data; by default in the project's root")
+	cmd.Flags().StringVar(&root, "root", ".", "the project's root `folder`; by default found from here upwards")
+	return cmd
+}
