@@ -29,6 +29,10 @@ run: build ## run the platform here: builds what is missing, prints the URL; Ctr
 build: ## build the command line into bin/seaport
 	@go build -o $(SEAPORT) ./cli
 
+.PHONY: secrets
+secrets: build ## make the keys that dapr run -f dapr.yaml needs, in secrets/; make run has its own
+	@$(SEAPORT) secrets create --data .
+
 .PHONY: tools
 tools: build ## build the pinned tools that are missing: the Dapr runtime, broker, code generators, linter
 	$(SEAPORT) tools build

@@ -24,7 +24,7 @@ func TestStreamsOfOwnComponents(t *testing.T) {
 	}
 	for topic, name := range map[string]string{
 		"consignment.booked": "consignment-booked", "consignment.cancelled": "consignment-cancelled",
-		"vessel.dead": "vessel-dead", "inventory.dead": "inventory-dead",
+		"user.created": "user-created", "vessel.dead": "vessel-dead", "inventory.dead": "inventory-dead",
 	} {
 		if got[topic] != name {
 			t.Errorf("stream of topic %s is %q, want %q", topic, got[topic], name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,8 @@ type Options struct {
 	Env []string
 	// Seed creates the sample vessel and depots.
 	Seed bool
+	// Insecure lets everybody do everything, without users and log-ins.
+	Insecure bool
 	// Verbose shows everything sidecars, broker and control plane log.
 	Verbose bool
 
@@ -48,6 +51,12 @@ type Options struct {
 // gateway is the app with the public port.
 const gateway = "gateway"
 
+// UsageError says that the options themselves are wrong.
+type UsageError struct{ message string }
+
+// Error says which option, and what to do.
+func (e *UsageError) Error() string { return e.message }
+
 // ParseReplicas reads "app=N" settings.
 func ParseReplicas(settings []string) (map[string]int, error) {
 	replicas := make(map[string]int, len(settings))
@@ -64,10 +73,7 @@ func ParseReplicas(settings []string) (map[string]int, error) {
 
 // check compares the options with what there is to run.
 func (o *Options) check(file *runfile.File) error {
-	ids := make([]string, 0, len(file.Apps))
-	for _, app := range file.Apps {
-		ids = append(ids, app.AppID)
-	}
+	ids := appIDs(file)
 	for _, app := range slices.Sorted(maps.Keys(o.Replicas)) {
 		if !slices.Contains(ids, app) {
 			return fmt.Errorf("--replicas %s=%d: there is no such app: choose from %s", app, o.Replicas[app], strings.Join(ids, ", "))
@@ -84,8 +90,55 @@ func (o *Options) check(file *runfile.File) error {
 		if app != "" && !slices.Contains(ids, app) {
 			return fmt.Errorf("--env %s:%s: there is no such app: choose from %s", app, key, strings.Join(ids, ", "))
 		}
+		if key == insecureEnv {
+			return &UsageError{"--env " + setting + ": use --insecure"}
+		}
 	}
-	return nil
+	return o.checkInsecure(file)
+}
+
+// insecureEnv tells an app to let everybody do everything.
+const insecureEnv = "SEAPORT_INSECURE"
+
+// checkInsecure refuses to open what others can reach.
+func (o *Options) checkInsecure(file *runfile.File) error {
+	if !o.Insecure {
+		return nil
+	}
+	var open []string
+	for _, app := range file.Apps {
+		keys := []string{"SEAPORT_HOST"}
+		if app.AppID == gateway {
+			keys = append(keys, "SEAPORT_LISTEN")
+		}
+		settings := o.settings(app)
+		for _, key := range keys {
+			if host := settings[key]; host != "" && !isLoopback(host) {
+				open = append(open, fmt.Sprintf("%s of %s is %s", key, app.AppID, host))
+			}
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return &UsageError{"--insecure lets everybody do everything, so nothing may listen beyond this machine: " + strings.Join(open, ", ")}
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// settings is the environment that is asked for an app: ours, that of dapr.yaml, --env; the later wins.
+func (o *Options) settings(app runfile.App) map[string]string {
+	settings := o.inherited()
+	maps.Copy(settings, app.Env)
+	for _, setting := range o.Env {
+		if only, key, value, err := parseEnv(setting); err == nil && (only == "" || only == app.AppID) {
+			settings[key] = value
+		}
+	}
+	return settings
 }
 
 // parseEnv takes "APP:KEY=VALUE" or "KEY=VALUE" apart; app is empty in the second.
@@ -109,4 +162,14 @@ func keyError(setting, key string) error {
 		return fmt.Errorf("--env %q: write APP:KEY=VALUE or KEY=VALUE", setting)
 	}
 	return nil
+}
+
+// inherited is the environment that every process gets.
+func (o *Options) inherited() map[string]string {
+	settings := make(map[string]string, len(o.Environ))
+	for _, entry := range o.Environ {
+		key, value, _ := strings.Cut(entry, "=")
+		settings[key] = value
+	}
+	return settings
 }

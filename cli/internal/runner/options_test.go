@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -66,6 +67,42 @@ func TestOptionsCheck(t *testing.T) {
 			}
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestInsecureIsForThisMachineOnly(t *testing.T) {
+	file := &runfile.File{Apps: []runfile.App{{AppID: "gateway"}, {AppID: "vessel"}}}
+	open := &runfile.File{Apps: []runfile.App{{AppID: "vessel"}}}
+	open.Apps[0].Env = map[string]string{"SEAPORT_HOST": "::"}
+	tests := []struct {
+		name    string
+		file    *runfile.File
+		options Options
+		want    string // empty: accepted
+	}{
+		{"as it is", file, Options{Insecure: true}, ""},
+		{"loopback", file, Options{Insecure: true, Environ: []string{"SEAPORT_LISTEN=localhost", "SEAPORT_HOST=::1"}, Env: []string{"gateway:SEAPORT_LISTEN=127.0.0.2"}}, ""},
+		{"open, and not insecure", file, Options{Environ: []string{"SEAPORT_LISTEN=0.0.0.0"}}, ""},
+		{"the environment", file, Options{Insecure: true, Environ: []string{"SEAPORT_LISTEN=0.0.0.0"}}, ": SEAPORT_LISTEN of gateway is 0.0.0.0"},
+		{"--env for all", file, Options{Insecure: true, Env: []string{"SEAPORT_HOST=10.1.2.3"}}, ": SEAPORT_HOST of gateway is 10.1.2.3, SEAPORT_HOST of vessel is 10.1.2.3"},
+		{"--env for one", file, Options{Insecure: true, Env: []string{"vessel:SEAPORT_HOST=freight.example"}}, ": SEAPORT_HOST of vessel is freight.example"},
+		{"--env above the environment", file, Options{Insecure: true, Environ: []string{"SEAPORT_LISTEN=0.0.0.0"}, Env: []string{"SEAPORT_LISTEN=127.0.0.1"}}, ""},
+		{"dapr.yaml", open, Options{Insecure: true}, ": SEAPORT_HOST of vessel is ::"},
+		{"by the back door", file, Options{Env: []string{"vessel:SEAPORT_INSECURE=true"}}, "use --insecure"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := test.options.check(test.file)
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if _, usage := errors.AsType[*UsageError](err); !usage || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error = %v, want one of usage with %q", err, test.want)
 			}
 		})
 	}

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"seaport.example/cli/internal/runner/process"
 	"seaport.example/cli/internal/runner/resource"
@@ -25,6 +24,7 @@ type plan struct {
 	control []process.Spec
 	apps    []process.Spec
 	sidecar []process.Spec
+	tokens  map[string]apiTokens // by the name of the app's process
 }
 
 // all lists every process, in the order of start.
@@ -47,10 +47,11 @@ type planner struct {
 	programs map[string]program // by app-id
 	public   int                // the public port
 	nextPort func() (int, error)
+	newToken func() string
 }
 
 func (p *planner) plan() (*plan, error) {
-	result := &plan{}
+	result := &plan{tokens: map[string]apiTokens{}}
 	if p.set.RefersTo(brokerURL) {
 		if err := p.planBroker(result); err != nil {
 			return nil, err
@@ -74,8 +75,10 @@ func (p *planner) plan() (*plan, error) {
 			if err != nil {
 				return nil, err
 			}
-			result.apps = append(result.apps, p.app(app, name, ports))
-			result.sidecar = append(result.sidecar, p.sidecar(app, name, ports, result.url, placement, scheduler))
+			tokens := apiTokens{Dapr: p.newToken(), App: p.newToken()}
+			result.tokens[name] = tokens
+			result.apps = append(result.apps, p.app(app, name, ports, tokens))
+			result.sidecar = append(result.sidecar, p.sidecar(app, name, ports, tokens, result.url, placement, scheduler))
 		}
 	}
 	return result, nil
@@ -157,7 +160,7 @@ func (p *planner) planScheduler(result *plan) (string, error) {
 	return address(ports["grpc"]), nil
 }
 
-func (p *planner) app(app runfile.App, name string, ports map[string]int) process.Spec {
+func (p *planner) app(app runfile.App, name string, ports map[string]int, tokens apiTokens) process.Spec {
 	own := map[string]int{"app": ports["app"]}
 	env := map[string]string{
 		"APP_ID":         app.AppID,
@@ -165,6 +168,7 @@ func (p *planner) app(app runfile.App, name string, ports map[string]int) proces
 		"APP_PROTOCOL":   app.AppProtocol,
 		"DAPR_HTTP_PORT": strconv.Itoa(ports["http"]),
 		"DAPR_GRPC_PORT": strconv.Itoa(ports["grpc"]),
+		insecureEnv:      strconv.FormatBool(p.options.Insecure),
 	}
 	if app.AppID == gateway {
 		env["SEAPORT_PORT"] = strconv.Itoa(p.public)
@@ -174,24 +178,12 @@ func (p *planner) app(app runfile.App, name string, ports map[string]int) proces
 	return process.Spec{
 		Name: name, App: app.AppID, Kind: process.App,
 		Path: run.path, Args: run.args, Dir: app.AppDirPath,
-		Env:   environment(p.options.Environ, app.Env, p.asked(app.AppID), env),
+		Env:   environment(p.options.settings(app), env, tokens.environment()),
 		Ports: own,
 	}
 }
 
-// asked are the --env settings for an app.
-func (p *planner) asked(app string) map[string]string {
-	env := map[string]string{}
-	for _, setting := range p.options.Env {
-		only, key, value, err := parseEnv(setting)
-		if err == nil && (only == "" || only == app) {
-			env[key] = value
-		}
-	}
-	return env
-}
-
-func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, broker, placement, scheduler string) process.Spec {
+func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, tokens apiTokens, broker, placement, scheduler string) process.Spec {
 	args := []string{
 		"--log-as-json",
 		"--app-id", app.AppID,
@@ -246,18 +238,14 @@ func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, br
 		Path: p.tools["daprd"], Args: args,
 		// Component files name their files relative to the data folder.
 		Dir:   p.options.Data,
-		Env:   environment(p.options.Environ, env),
+		Env:   environment(p.options.inherited(), env, tokens.environment()),
 		Ports: own,
 	}
 }
 
-// environment puts settings over base, the later ones over the earlier.
-func environment(base []string, settings ...map[string]string) []string {
-	merged := make(map[string]string, len(base))
-	for _, entry := range base {
-		key, value, _ := strings.Cut(entry, "=")
-		merged[key] = value
-	}
+// environment puts settings together, the later ones over the earlier.
+func environment(settings ...map[string]string) []string {
+	merged := map[string]string{}
 	for _, more := range settings {
 		maps.Copy(merged, more)
 	}

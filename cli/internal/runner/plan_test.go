@@ -33,6 +33,7 @@ func testPlan(t *testing.T, options Options, refersToBroker bool) *plan {
 		tools:    map[string]string{"daprd": "/bin/daprd", "nats-server": "/bin/nats", "placement": "/bin/placement", "scheduler": "/bin/scheduler"},
 		programs: map[string]program{"gateway": {path: "/data/bin/gateway"}, "vessel": {path: "/data/bin/vessel", args: []string{"-x"}}},
 		nextPort: func() (int, error) { next++; return next, nil },
+		newToken: func() string { next++; return "token-" + strconv.Itoa(next) },
 	}
 	result, err := planner.plan()
 	if err != nil {
@@ -91,7 +92,7 @@ func TestPlanPorts(t *testing.T) {
 
 func TestPlanEnvironment(t *testing.T) {
 	result := testPlan(t, Options{
-		Environ: []string{"HOME=/home", "FROM_FILE=environ", "ASKED=environ", "APP_ID=environ"},
+		Environ: []string{"HOME=/home", "FROM_FILE=environ", "ASKED=environ", "APP_ID=environ", "APP_API_TOKEN=environ", insecureEnv + "=true"},
 		Env:     []string{"ASKED=all", "vessel:ASKED=vessel", "vessel:EMPTY=", "SEAPORT_PORT=1"},
 	}, true)
 	tests := []struct{ name, key, want string }{
@@ -102,6 +103,7 @@ func TestPlanEnvironment(t *testing.T) {
 		{"vessel", "EMPTY", ""},
 		{"vessel", "APP_ID", "vessel"},
 		{"gateway", "SEAPORT_PORT", "9999"}, // --port wins over everything
+		{"gateway", insecureEnv, "false"},
 	}
 	for _, test := range tests {
 		for _, spec := range result.apps {
@@ -118,6 +120,59 @@ func TestPlanEnvironment(t *testing.T) {
 		i := slices.IndexFunc(result.sidecar, func(s process.Spec) bool { return s.Name == app.Name+".daprd" })
 		if got := strconv.Itoa(result.sidecar[i].Ports["grpc"]); got != port {
 			t.Errorf("%s looks for its sidecar at %s, which is at %s", app.Name, port, got)
+		}
+	}
+}
+
+func TestPlanTokens(t *testing.T) {
+	result := testPlan(t, Options{
+		Replicas: map[string]int{"vessel": 2}, Environ: []string{"DAPR_API_TOKEN=environ", "APP_API_TOKEN=environ"}, Env: []string{"APP_API_TOKEN=asked"},
+	}, true)
+	seen := map[string]bool{}
+	for _, name := range []string{"gateway", "vessel", "vessel#2"} {
+		tokens := result.tokens[name]
+		for _, token := range []string{tokens.Dapr, tokens.App} {
+			if token == "" || seen[token] {
+				t.Errorf("token %q of %s is not its own", token, name)
+			}
+			seen[token] = true
+		}
+		for _, spec := range result.all() {
+			if spec.Name == name || spec.Name == name+".daprd" {
+				for key, want := range map[string]string{"DAPR_API_TOKEN": tokens.Dapr, "APP_API_TOKEN": tokens.App} {
+					if got, _ := lookup(spec.Env, key); got != want {
+						t.Errorf("%s of %s = %q, want %q", key, spec.Name, got, want)
+					}
+				}
+			}
+			for _, arg := range spec.Args {
+				if strings.Contains(arg, tokens.Dapr) || strings.Contains(arg, tokens.App) {
+					t.Errorf("everybody can see a token of %s in the arguments of %s", name, spec.Name)
+				}
+			}
+		}
+	}
+	if len(result.tokens) != 3 {
+		t.Errorf("there are tokens of %d processes", len(result.tokens))
+	}
+}
+
+func TestSettingsForAppsAreNotForSidecars(t *testing.T) {
+	for _, spec := range testPlan(t, Options{Environ: []string{"A=environ"}, Env: []string{"A=asked"}}, true).all() {
+		want := "environ"
+		if spec.Kind == process.App {
+			want = "asked"
+		}
+		if got, _ := lookup(spec.Env, "A"); got != want {
+			t.Errorf("A of %s = %q, want %q", spec.Name, got, want)
+		}
+	}
+}
+
+func TestPlanInsecure(t *testing.T) {
+	for _, spec := range testPlan(t, Options{Insecure: true, Environ: []string{insecureEnv + "=false"}}, true).apps {
+		if got, _ := lookup(spec.Env, insecureEnv); got != "true" {
+			t.Errorf("%s of %s = %q", insecureEnv, spec.Name, got)
 		}
 	}
 }

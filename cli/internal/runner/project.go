@@ -27,16 +27,38 @@ func FindRoot(start string) (string, error) {
 	}
 }
 
+// AppIDs lists the apps of the project in the folder root.
+func AppIDs(root string) ([]string, error) {
+	file, err := runfile.Read(root)
+	if err != nil {
+		return nil, err
+	}
+	return appIDs(file), nil
+}
+
+func appIDs(file *runfile.File) []string {
+	ids := make([]string, 0, len(file.Apps))
+	for _, app := range file.Apps {
+		ids = append(ids, app.AppID)
+	}
+	return ids
+}
+
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
 }
 
-// makeFolders makes the data folder and what is in it.
+// makeFolders makes the data folder and what is in it. State and events are customers' business, and hashes of
+// their passwords: nobody else on this machine reads them, whatever folder they are in.
 func makeFolders(data string) error {
 	var problems []error
-	for _, name := range []string{"bin", "logs", "state", "scheduler", "nats"} {
+	for _, name := range []string{"bin", "logs"} {
 		problems = append(problems, os.MkdirAll(filepath.Join(data, name), 0o755))
+	}
+	for _, name := range []string{"state", "scheduler", "nats"} {
+		folder := filepath.Join(data, name)
+		problems = append(problems, os.MkdirAll(folder, 0o700), os.Chmod(folder, 0o700)) // it may be there already
 	}
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
@@ -27,15 +27,19 @@ var (
 
 const sampleStock = 10_000 // empty containers a depot
 
-// seed creates what of the sample data does not exist yet, through the gateway at target. It returns what it created.
-func seed(ctx context.Context, target string) ([]string, error) {
-	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return nil, fmt.Errorf("seeding: %w", err)
+// bearing returns ctx for calls with the token; an empty one is none.
+func bearing(ctx context.Context, token string) context.Context {
+	if token == "" {
+		return ctx
 	}
-	defer func() { _ = conn.Close() }()
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+}
+
+// seed creates what of the sample data does not exist yet, through the gateway. Ctx carries the token of an operator. It
+// returns what it created.
+func seed(ctx context.Context, conn *grpc.ClientConn) ([]string, error) {
 	var created []string
-	_, err = vesselv1.NewVesselServiceClient(conn).CreateVessel(ctx, sampleVessel)
+	_, err := vesselv1.NewVesselServiceClient(conn).CreateVessel(ctx, sampleVessel)
 	switch status.Code(err) {
 	case codes.OK:
 		created = append(created, "vessel "+sampleVessel.GetId())

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
@@ -54,9 +55,12 @@ func (f *fakeDepots) ListDepots(_ context.Context, request *inventoryv1.ListDepo
 func TestSeedCreatesWhatIsMissing(t *testing.T) {
 	vessels := &fakeVessels{vessels: map[string]*vesselv1.CreateVesselRequest{}}
 	depots := &fakeDepots{origins: []string{"Elsewhere", "derby, united kingdom"}}
-	target := serve(t, vessels, depots)
+	conn := serve(t, func(server *grpc.Server) {
+		vesselv1.RegisterVesselServiceServer(server, vessels)
+		inventoryv1.RegisterInventoryServiceServer(server, depots)
+	})
 
-	created, err := seed(t.Context(), target)
+	created, err := seed(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,22 +76,27 @@ func TestSeedCreatesWhatIsMissing(t *testing.T) {
 		}
 	}
 
-	created, err = seed(t.Context(), target)
+	created, err = seed(t.Context(), conn)
 	if err != nil || len(created) != 0 || len(depots.calls) != 2 {
 		t.Errorf("the second time: created %v, %v", created, err)
 	}
 }
 
-func serve(t *testing.T, vessels vesselv1.VesselServiceServer, depots inventoryv1.InventoryServiceServer) string {
+// serve returns a connection to a gateway that has what register gives it.
+func serve(t *testing.T, register func(*grpc.Server)) *grpc.ClientConn {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := grpc.NewServer()
-	vesselv1.RegisterVesselServiceServer(server, vessels)
-	inventoryv1.RegisterInventoryServiceServer(server, depots)
+	register(server)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	return listener.Addr().String()
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }

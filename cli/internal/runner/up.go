@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"seaport.example/cli/internal/flock"
@@ -15,6 +14,7 @@ import (
 	"seaport.example/cli/internal/runner/process"
 	"seaport.example/cli/internal/runner/resource"
 	"seaport.example/cli/internal/runner/runfile"
+	"seaport.example/cli/internal/runner/secrets"
 	"seaport.example/cli/internal/toolchain"
 )
 
@@ -48,9 +48,12 @@ type run struct {
 	platform *platform
 	plan     *plan
 	public   int
+	keys     *secrets.Keys
 
 	lock  *flock.Lock
 	ports *port.Book
+
+	loggedIn string // who the command line is logged in as; empty for nobody
 }
 
 // prepare does all that can fail before anything is started.
@@ -77,6 +80,9 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err := r.takeData(); err != nil {
 		return err
 	}
+	if r.keys, err = secrets.Open(o.Data, appIDs(r.file), time.Now()); err != nil {
+		return err
+	}
 	if err := r.choosePorts(); err != nil {
 		return err
 	}
@@ -101,7 +107,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	}
 	planner := &planner{
 		options: o, file: r.file, set: r.set, tools: tools, programs: programs,
-		public: r.public, nextPort: r.ports.Next,
+		public: r.public, nextPort: r.ports.Next, newToken: randomToken,
 	}
 	if r.plan, err = planner.plan(); err != nil {
 		return err
@@ -155,14 +161,9 @@ func (r *run) choosePorts() (err error) {
 
 // listenAddress is the address the gateway is going to listen on.
 func (r *run) listenAddress() string {
-	for _, setting := range r.options.Env {
-		if app, key, value, err := parseEnv(setting); err == nil && key == "SEAPORT_LISTEN" && (app == "" || app == gateway) {
-			return value
-		}
-	}
-	for _, entry := range r.options.Environ {
-		if value, found := strings.CutPrefix(entry, "SEAPORT_LISTEN="); found && value != "" {
-			return value
+	for _, app := range r.file.Apps {
+		if host := r.options.settings(app)["SEAPORT_LISTEN"]; app.AppID == gateway && host != "" {
+			return host
 		}
 	}
 	return loopback
@@ -193,6 +194,10 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	defer p.record.remove()
+	if err := writeTokens(r.options.Data, r.plan.tokens); err != nil {
+		return err
+	}
+	defer removeTokens(r.options.Data)
 	// The broker link lives until the broker is to stop.
 	linkCtx, unlink := context.WithCancel(context.WithoutCancel(ctx))
 	defer unlink()
@@ -203,6 +208,7 @@ func (r *run) run(ctx context.Context) error {
 			r.welcome()
 			<-ctx.Done()
 			p.sayf("stopping")
+			r.leave()
 		}
 	}
 	_ = p.record.state("stopping")
@@ -249,10 +255,7 @@ func (r *run) start(ctx, linkCtx context.Context) (link *brokerLink, err error) 
 		return link, err
 	}
 	p.sayf("%d processes are up and healthy after %s", len(r.plan.all()), time.Since(begin).Round(100*time.Millisecond))
-	if r.options.Seed {
-		return link, p.during(ctx, r.seed)
-	}
-	return link, nil
+	return link, p.during(ctx, r.furnish)
 }
 
 func (r *run) connect(ctx, linkCtx context.Context) (*brokerLink, error) {
@@ -269,36 +272,7 @@ func (r *run) connect(ctx, linkCtx context.Context) (*brokerLink, error) {
 	return link, link.updateConsumers(ctx, r.set)
 }
 
-func (r *run) seed(ctx context.Context) error {
-	created, err := seed(ctx, address(r.public))
-	if len(created) > 0 {
-		r.platform.sayf("created sample data: %s", strings.Join(created, "; "))
-	}
-	return err
-}
-
 func (r *run) url() string { return "http://localhost:" + strconv.Itoa(r.public) }
-
-// welcome says where the platform is and what to try.
-func (r *run) welcome() {
-	server := ""
-	if r.public != 8080 {
-		server = fmt.Sprintf(" --server localhost:%d", r.public)
-	}
-	sample := filepath.Join(r.options.Root, "examples", "consignment.json")
-	if relative, err := filepath.Rel(r.options.Here, sample); err == nil {
-		sample = relative
-	}
-	p := r.platform
-	p.sayf("")
-	p.sayf("Seaport is ready: %s", r.url())
-	p.sayf("Try, in another terminal:")
-	p.sayf("  %s consignment create %s%s", r.options.Try, sample, server)
-	p.sayf("  %s consignment list%s", r.options.Try, server)
-	p.sayf("  %s vessel list%s", r.options.Try, server)
-	p.sayf("Ctrl-C stops it; data stays in %s", r.options.Data)
-	p.sayf("")
-}
 
 func (r *run) release() {
 	if r.ports != nil {

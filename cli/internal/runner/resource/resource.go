@@ -23,6 +23,8 @@ type Set struct {
 
 	Components    []Component
 	Subscriptions []Subscription
+
+	declared map[string][]string // topics by pub/sub component
 }
 
 // Component is a broker, a store or another building block.
@@ -118,6 +120,9 @@ func Load(components, profile string) (*Set, error) {
 	if _, err := os.Stat(set.Config); err != nil {
 		return nil, fmt.Errorf("profile %q needs a Configuration: %w", profile, err)
 	}
+	if err := set.readTopics(components); err != nil {
+		return nil, err
+	}
 	names := map[string]string{}
 	var problems []error
 	for _, folder := range set.Folders {
@@ -153,25 +158,6 @@ func (s *Set) RefersTo(variable string) bool {
 	return slices.ContainsFunc(s.Components, func(c Component) bool {
 		return slices.ContainsFunc(c.Spec.Metadata, func(p Property) bool { return p.EnvRef == variable })
 	})
-}
-
-// Topics lists every topic of the subscriptions to this pub/sub component, dead-letter topics
-// included, sorted.
-func (s *Set) Topics(pubsub string) (topics, deadLetters []string) {
-	for _, subscription := range s.Subscriptions {
-		if subscription.Spec.PubsubName != pubsub {
-			continue
-		}
-		topics = append(topics, subscription.Spec.Topic)
-		if dead := subscription.Spec.DeadLetterTopic; dead != "" {
-			deadLetters = append(deadLetters, dead)
-		}
-	}
-	slices.Sort(topics)
-	slices.Sort(deadLetters)
-	topics = slices.Compact(topics)
-	deadLetters = slices.DeleteFunc(slices.Compact(deadLetters), func(t string) bool { return slices.Contains(topics, t) })
-	return topics, deadLetters
 }
 
 func (s *Set) readFile(path string, names map[string]string) error {
@@ -294,5 +280,5 @@ func (s *Set) addSubscription(doc *document.Document) error {
 		return doc.Problemf([]any{"spec"}, "subscription %q has no spec.routes: nothing would be delivered", subscription.Name())
 	}
 	s.Subscriptions = append(s.Subscriptions, subscription)
-	return nil
+	return s.checkTopic(doc, subscription.Spec.PubsubName, subscription.Spec.Topic)
 }

@@ -10,6 +10,7 @@ import (
 )
 
 var sound = map[string]string{
+	"topics.yaml": "# all of them\npubsub:\n  - user.created\n  - consignment.booked\nother:\n  - elsewhere\n",
 	"common/subscriptions.yaml": `# comments alone are no document
 ---
 apiVersion: dapr.io/v2alpha1
@@ -71,7 +72,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	topics, deadLetters := set.Topics("pubsub")
-	if want := []string{"consignment.booked"}; !slices.Equal(topics, want) {
+	if want := []string{"consignment.booked", "user.created"}; !slices.Equal(topics, want) {
 		t.Errorf("topics = %v, want %v", topics, want)
 	}
 	if want := []string{"inventory.dead", "vessel.dead"}; !slices.Equal(deadLetters, want) {
@@ -102,6 +103,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"name twice", "local/config.yaml", "kind: Configuration\nmetadata:\n  name: local", "kind: Component\nmetadata:\n  name: pubsub\nspec:\n  type: x\n  version: v1",
 			[]string{"pubsub.yaml:4: ", "config.yaml"}},
 		{"no topic", "common/subscriptions.yaml", "  topic: consignment.booked\n", "", []string{"subscriptions.yaml:8: ", "spec.topic"}},
+		{"a topic that nobody declares", "common/subscriptions.yaml", "topic: consignment.booked", "topic: consignment.boked",
+			[]string{"subscriptions.yaml:10: ", `"consignment.boked"`, "topics.yaml"}},
+		{"a topic of another component", "common/subscriptions.yaml", "pubsubname: other", "pubsubname: pubsub", []string{"subscriptions.yaml:32: ", `"elsewhere"`}},
+		{"a topic declared twice", "topics.yaml", "user.created", "consignment.booked", []string{"topics.yaml:4: ", `"consignment.booked"`}},
+		{"a topic without a name", "topics.yaml", "user.created", `""`, []string{"topics.yaml:3: "}},
+		{"topics of the wrong form", "topics.yaml", "  - user.created", "  user.created: yes", []string{"topics.yaml:"}},
+		{"two documents of topics", "topics.yaml", "other:", "---\nother:", []string{"topics.yaml:1: ", "2 YAML documents"}},
 		{"wrong type", "local/pubsub.yaml", "  type: pubsub.jetstream", "  type: [a]", []string{"pubsub.yaml:6: "}},
 		{"not YAML", "local/pubsub.yaml", "spec:", "spec: [", []string{"pubsub.yaml:"}},
 	}
@@ -147,7 +155,7 @@ func TestLoadOwn(t *testing.T) {
 			t.Errorf("profile %s: %v", profile, err)
 			continue
 		}
-		for _, name := range []string{"pubsub", "statestore"} {
+		for _, name := range []string{"pubsub", "statestore", "secretstore"} {
 			if !slices.ContainsFunc(set.Components, func(c Component) bool { return c.Name() == name }) {
 				t.Errorf("profile %s has no component %q", profile, name)
 			}
