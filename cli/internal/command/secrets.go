@@ -14,7 +14,7 @@ import (
 
 // newSecretsCommand returns "seaport secrets".
 func newSecretsCommand() *cobra.Command {
-	return group("secrets", "The keys of a platform on this machine", newSecretsCreateCommand(), newSecretsRotateCommand())
+	return group("secrets", "The keys of a platform on this machine", newSecretsCreateCommand(), newSecretsRotateCommand(), newSecretsTokenCommand())
 }
 
 func newSecretsCreateCommand() *cobra.Command {
@@ -50,6 +50,43 @@ secrets once, when they start. Stop it, rotate, start it again.`
 	return rotate
 }
 
+// newSecretsTokenCommand returns "seaport secrets token": whoever has the keys can be anybody, and needs a way to be so
+// before there is an admin, or when the last one is lost.
+func newSecretsTokenCommand() *cobra.Command {
+	var data, root string
+	cmd := &cobra.Command{
+		Use:   "token ROLE...",
+		Short: "Print an access token with these roles",
+		Long: `Signs an access token with the platform's own keys and prints it. It is good for five minutes, and
+nobody's: its user does not exist.
+
+It is for a platform that has no admin, or none whose password is known: make one with it.`,
+		Example: `  SEAPORT_TOKEN=$(seaport secrets token admin) seaport user set-roles ID customer admin`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			roles, err := parseRoles(args)
+			if err != nil {
+				return badUsage(cmd, err)
+			}
+			if data, err = dataFolder(cmd, root, data); err != nil {
+				return badUsage(cmd, err)
+			}
+			keys, err := secrets.Read(data)
+			if err != nil {
+				return splitError(err)
+			}
+			token, err := keys.Token("keeper-of-keys", time.Now(), roleNames(roles)...)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), token)
+			return nil
+		},
+	}
+	dataFlags(cmd, &data, &root)
+	return cmd
+}
+
 // keysCommand returns a command that changes the keys in a data folder. Done is what it says then.
 func keysCommand(
 	change func(data string, apps []string, now time.Time) (*secrets.Keys, error),
@@ -63,8 +100,8 @@ func keysCommand(
 			if err != nil {
 				return badUsage(cmd, err)
 			}
-			if !cmd.Flags().Changed("data") {
-				data = filepath.Join(folder, data)
+			if data, err = dataFolder(cmd, folder, data); err != nil {
+				return badUsage(cmd, err)
 			}
 			apps, err := runner.AppIDs(folder)
 			if err != nil {
@@ -77,7 +114,20 @@ func keysCommand(
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", ".seaport", "the `folder` that keeps the data; by default in the project's root")
-	cmd.Flags().StringVar(&root, "root", ".", "the project's root `folder`; by default found from here upwards")
+	dataFlags(cmd, &data, &root)
 	return cmd
+}
+
+func dataFlags(cmd *cobra.Command, data, root *string) {
+	cmd.Flags().StringVar(data, "data", ".seaport", "the `folder` that keeps the data; by default in the project's root")
+	cmd.Flags().StringVar(root, "root", ".", "the project's root `folder`; by default found from here upwards")
+}
+
+// dataFolder is what --data says, or else the usual folder of the project at or above root.
+func dataFolder(cmd *cobra.Command, root, data string) (string, error) {
+	if cmd.Flags().Changed("data") {
+		return data, nil
+	}
+	folder, err := runner.FindRoot(root)
+	return filepath.Join(folder, data), err
 }

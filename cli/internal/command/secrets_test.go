@@ -10,10 +10,13 @@ import (
 
 func TestSecrets(t *testing.T) {
 	root, data := filepath.Join("..", "..", ".."), t.TempDir()
-	run := func(action string) (int, string) {
+	run := func(action ...string) (int, string) {
 		var out bytes.Buffer
-		exit := Run(t.Context(), []string{"secrets", action, "--root", root, "--data", data}, strings.NewReader(""), &out, &out)
+		exit := Run(t.Context(), append(append([]string{"secrets"}, action...), "--root", root, "--data", data), strings.NewReader(""), &out, &out)
 		return exit, out.String()
+	}
+	if exit, out := run("token", "admin"); exit != exitFailed || !strings.Contains(out, "there are no keys in "+data) {
+		t.Errorf("token without keys: exit code %d, %s", exit, out)
 	}
 	if exit, out := run("rotate"); exit != exitFailed || !strings.Contains(out, "there are no keys in "+data) {
 		t.Errorf("rotate without keys: exit code %d, %s", exit, out)
@@ -33,6 +36,12 @@ func TestSecrets(t *testing.T) {
 			t.Errorf("%s: the keys are the same: %t", action, same)
 		}
 		before = string(content)
+	}
+	if exit, out := run("token", "admin,operator"); exit != 0 || strings.Count(out, ".") != 2 || strings.Count(out, "\n") != 1 {
+		t.Errorf("token: exit code %d, %s", exit, out)
+	}
+	if exit, out := run("token", "captain"); exit != exitBadInput || !strings.Contains(out, `not "captain"`) {
+		t.Errorf("token of a role there is not: exit code %d, %s", exit, out)
 	}
 	if err := os.WriteFile(filepath.Join(data, "secrets", "all.keys.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

@@ -50,10 +50,19 @@ func Open(data string, apps []string, now time.Time) (*Keys, error) {
 // Rotate is Open, and the next key of users' tokens signs from now on; the oldest is dropped, so that what it signed is
 // refused. There must be keys.
 func Rotate(data string, apps []string, now time.Time) (*Keys, error) {
-	if _, err := os.Stat(filepath.Join(Folder(data), allFile)); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there are no keys in %s: a platform that ran on another folder has them there (--data)", Folder(data))
+	if _, err := Read(data); err != nil {
+		return nil, err
 	}
 	return change(data, apps, now, rotate)
+}
+
+// Read returns the keys in the data folder, of which there must be some, and changes nothing.
+func Read(data string) (*Keys, error) {
+	keys, err := read(Folder(data))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there are no keys in %s: a platform that ran on another folder has them there (--data)", Folder(data))
+	}
+	return keys, err
 }
 
 func change(data string, apps []string, now time.Time, signing func(keySet, time.Time) (keySet, error)) (*Keys, error) {
