@@ -75,6 +75,9 @@ func (k *Keeper[T, P]) Update(ctx context.Context, id string, change func(*T) er
 func (k *Keeper[T, P]) Apply(ctx context.Context, id string, steps []ledger.Step) (T, []error, error) {
 	errs := make([]error, len(steps))
 	rows := rowsOf(id, steps)
+	// Known before the rows are read: an entry is forgotten only where its row is among what was read. Else
+	// a row written in between would be in neither, and what it tells of lost.
+	settled := k.settledOf(id)
 	change := func(doc *T, values map[string]sidecar.Value) error {
 		p := P(doc)
 		if !p.Exists() {
@@ -84,7 +87,7 @@ func (k *Keeper[T, P]) Apply(ctx context.Context, id string, steps []ledger.Step
 			return nil
 		}
 		l := p.Ledger()
-		for consignment, phase := range k.settledOf(id) {
+		for consignment, phase := range settled {
 			l.Forget(consignment, phase)
 		}
 		l.Expire(k.now())
