@@ -174,9 +174,12 @@ func (g *Guard) fromSidecar(md metadata.MD) bool {
 	return len(shown) == 1 && subtle.ConstantTimeCompare([]byte(shown[0]), []byte(g.cfg.AppToken)) == 1
 }
 
-// passedOn says whether a sidecar passes on somebody's call: it must name this app for that.
+// passedOn says whether a sidecar passes on somebody's call. Calls that come to the sidecar's API name this
+// app; in those that come from another sidecar that is taken out again, but either are of the subtype of
+// the proxy's codec, as no call of the runtime itself is.
 func passedOn(md metadata.MD) bool {
-	return len(md.Get("dapr-app-id")) > 0 || len(md.Get("dapr-callee-app-id")) > 0 || len(md.Get("dapr-caller-app-id")) > 0
+	return slices.Contains(md.Get("content-type"), "application/grpc+proto") ||
+		len(md.Get("dapr-app-id"))+len(md.Get("dapr-callee-app-id"))+len(md.Get("dapr-caller-app-id")) > 0
 }
 
 // bearer returns the token of a call; "" for none.

@@ -162,6 +162,8 @@ func TestAppToken(t *testing.T) {
 		"callback, no token": {"/callback", nil, codes.Unauthenticated},
 		"callback for a caller": {"/callback", []string{"dapr-api-token", appToken, "dapr-app-id", "vessel",
 			"authorization", operator}, codes.PermissionDenied},
+		"callback by another sidecar":     {"/callback", []string{"dapr-api-token", appToken, "content-type", "application/grpc+proto"}, codes.PermissionDenied},
+		"callback, its own content type":  {"/callback", []string{"dapr-api-token", appToken, "content-type", "application/grpc"}, codes.OK},
 		"callback for a caller elsewhere": {"/callback", []string{"dapr-api-token", appToken, "dapr-callee-app-id", "vessel"}, codes.PermissionDenied},
 		"callback with a caller":          {"/callback", []string{"dapr-api-token", appToken, "dapr-caller-app-id", "consignment"}, codes.PermissionDenied},
 	} {
