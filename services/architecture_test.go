@@ -73,7 +73,7 @@ var rules = []rule{
 
 	{packages: whole(`seaport.example/proto(/.*)?`), may: proto},
 	{packages: whole(`seaport.example/cli(/.*)?`), may: slices.Concat(proto, []string{"seaport.example/cli"}), open: true, never: []string{"github.com/dapr"}},
-	// What wraps a tool is of the tool's own module, and of nothing of ours.
+	// What replaces a part of a tool knows what that part does, and nothing of ours.
 	{packages: whole(`seaport.example/tools(/.*)?`), may: []string{"seaport.example/tools"}, open: true},
 	{packages: whole(`seaport.example/tests(/.*)?`), may: slices.Concat(proto, []string{"seaport.example/tests"}), open: true, never: []string{"github.com/dapr"}},
 }
@@ -222,6 +222,8 @@ func TestRefuse(t *testing.T) {
 		{name: "cli, Dapr", importer: cli + "internal/command", imported: "github.com/dapr/go-sdk/client"},
 		{name: "tests, a driver", importer: tests + "booking", imported: "github.com/redis/go-redis/v9", inTest: true, allowed: true},
 		{name: "tests, services", importer: tests + "booking", imported: services + "vessel", inTest: true},
+		{name: "tools, Dapr", importer: "seaport.example/tools/dapr/_overlay/pkg/healthz/server", imported: "github.com/dapr/dapr/pkg/healthz", allowed: true},
+		{name: "tools, contracts", importer: "seaport.example/tools/dapr/_overlay/pkg/healthz/server", imported: "seaport.example/proto/seaport/vessel/v1"},
 		{name: "contracts, services", importer: "seaport.example/proto/seaport/vessel/v1", imported: services + "internal/failure"},
 		{name: "contracts, anything else", importer: "seaport.example/proto/seaport/vessel/v1", imported: "github.com/google/uuid"},
 		{name: "folder without a rule", importer: "seaport.example/extra", imported: "github.com/google/uuid"},

@@ -19,8 +19,8 @@ func TestUnconfirmedHoldsExpire(t *testing.T) {
 	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=3s")
 	c := p.Client(t)
 	vessel, depot := freight.Vessel(t, c, 10, 10_000), freight.Depot(t, c, 10)
-	neighbour := p.Beside(t, "consignment.daprd", "vessel")
-	stores := p.Beside(t, "consignment.daprd", "inventory")
+	neighbour := p.AsApp(t, "consignment", "vessel").Beside(t, "consignment.daprd", "vessel")
+	stores := p.AsApp(t, "consignment", "inventory").Beside(t, "consignment.daprd", "inventory")
 
 	for range 3 { // the same consignment holds once, however often it asks
 		held, err := neighbour.HoldCapacity(t.Context(), &vesselv1.HoldCapacityRequest{Holds: []*vesselv1.CapacityHold{

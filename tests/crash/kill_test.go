@@ -31,7 +31,7 @@ func TestKillInTheMiddleOfBookings(t *testing.T) {
 	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=30s", "--env", "SEAPORT_LEASE=6s")
 	c := p.Client(t)
 	for _, victim := range []string{
-		"consignment", "consignment.daprd", "vessel", "vessel.daprd", "inventory", "inventory.daprd", "gateway", "gateway.daprd", "nats",
+		"consignment", "consignment.daprd", "vessel", "vessel.daprd", "inventory", "inventory.daprd", "user", "user.daprd", "gateway", "gateway.daprd", "nats",
 	} {
 		t.Run(victim, func(t *testing.T) { killDuringBookings(t, p, c, victim) })
 	}

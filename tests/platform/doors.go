@@ -3,14 +3,9 @@ package platform
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +17,7 @@ import (
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
+	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 )
 
@@ -34,43 +30,91 @@ type Client struct {
 	inventoryv1.InventoryServiceClient
 	opsv1.OpsServiceClient
 
-	Conn *grpc.ClientConn
+	Users userv1.UserServiceClient
+	Conn  *grpc.ClientConn
+}
+
+// Client connects to the gateway as the operator.
+func (p *Platform) Client(t testing.TB) *Client {
+	t.Helper()
+	return p.usual(t).Client(t)
 }
 
 // Client connects to the gateway.
-func (p *Platform) Client(t testing.TB) *Client {
+func (c Caller) Client(t testing.TB) *Client {
 	t.Helper()
-	return p.dial(t, p.Address())
+	return c.dial(t, c.platform.Address(), nil)
 }
 
 // Beside connects to an app through the sidecar of another, as its neighbours do.
 func (p *Platform) Beside(t testing.TB, sidecar, app string) *Client {
 	t.Helper()
-	process, ok := p.Record(t).Process(sidecar)
-	if !ok {
-		t.Fatalf("there is no sidecar %q", sidecar)
-	}
-	address := func(ctx context.Context) context.Context {
-		return metadata.AppendToOutgoingContext(ctx, "dapr-app-id", app)
-	}
-	return p.dial(t, "127.0.0.1:"+itoa(process.Ports["grpc"]),
-		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			return invoke(address(ctx), method, req, reply, conn, opts...)
-		}))
+	return p.usual(t).Beside(t, sidecar, app)
 }
 
-func (p *Platform) dial(t testing.TB, target string, options ...grpc.DialOption) *Client {
+// Beside is [Platform.Beside] as this caller.
+func (c Caller) Beside(t testing.TB, sidecar, app string) *Client {
 	t.Helper()
-	conn, err := grpc.NewClient(target, append(options,
+	tokens := c.platform.APITokens(t, strings.TrimSuffix(sidecar, ".daprd"))
+	return c.dial(t, c.platform.Port(t, sidecar, "grpc"), map[string]string{"dapr-app-id": app, "dapr-api-token": tokens.Sidecar})
+}
+
+// Straight connects to the app port of a process, as its sidecar does.
+func (c Caller) Straight(t testing.TB, app string) *Client {
+	t.Helper()
+	return c.dial(t, c.platform.Port(t, app, "app"), map[string]string{"dapr-api-token": c.platform.APITokens(t, app).App})
+}
+
+// Port returns the address of a port of a process: "app", or a sidecar's "grpc", "http" or
+// "internal".
+func (p *Platform) Port(t testing.TB, process, port string) string {
+	t.Helper()
+	found, ok := p.Record(t).Process(process)
+	if !ok || found.Ports[port] == 0 {
+		t.Fatalf("there is no port %q of a process %q", port, process)
+	}
+	return "127.0.0.1:" + itoa(found.Ports[port])
+}
+
+// dial connects as the caller, with metadata that every call carries.
+func (c Caller) dial(t testing.TB, target string, always map[string]string) *Client {
+	t.Helper()
+	c.Token(t) // if it cannot be had, that is said here, not by each call
+	client, err := c.platform.connect(target, c.token, always)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// Dial connects to an address with metadata that every call carries, and nothing else.
+func (p *Platform) Dial(t testing.TB, target string, always map[string]string) *Client {
+	t.Helper()
+	return p.Nobody().dial(t, target, always)
+}
+
+func (p *Platform) connect(target string, token tokens, always map[string]string) (*Client, error) {
+	var pairs []string
+	for key, value := range always {
+		pairs = append(pairs, key, value)
+	}
+	conn, err := grpc.NewClient(target,
+		grpc.WithPerRPCCredentials(token),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return invoke(metadata.AppendToOutgoingContext(ctx, pairs...), method, req, reply, conn, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return open(metadata.AppendToOutgoingContext(ctx, pairs...), desc, conn, method, opts...)
+		}),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.MaxCallSendMsgSize(maxAnswer)),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, MaxDelay: 500 * time.Millisecond},
 			MinConnectTimeout: 5 * time.Second, // on a busy machine a handshake takes longer than a pause
-		}))...)
+		}))
 	if err != nil {
-		t.Fatalf("connecting to %s: %v", target, err)
+		return nil, err
 	}
 	p.mu.Lock()
 	p.conns = append(p.conns, conn)
@@ -80,136 +124,54 @@ func (p *Platform) dial(t testing.TB, target string, options ...grpc.DialOption)
 		VesselServiceClient:    vesselv1.NewVesselServiceClient(conn),
 		InventoryServiceClient: inventoryv1.NewInventoryServiceClient(conn),
 		OpsServiceClient:       opsv1.NewOpsServiceClient(conn),
+		Users:                  userv1.NewUserServiceClient(conn),
 		Conn:                   conn,
-	}
+	}, nil
 }
 
 // Answer is what REST answered.
 type Answer struct {
 	Status int
 	Type   string // the media type
+	Header http.Header
 	Body   []byte
 }
 
-// REST sends a request to the gateway.
+// REST sends a request to the gateway as the operator.
 func (p *Platform) REST(t testing.TB, method, path string, body []byte) Answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, p.URL()+path, bytes.NewReader(body))
+	return p.usual(t).REST(t, method, path, body)
+}
+
+// REST sends a request to the gateway. Headers are "Name: value"; one may be there twice.
+func (c Caller) REST(t testing.TB, method, path string, body []byte, headers ...string) Answer {
+	t.Helper()
+	if token := c.Token(t); token != "" {
+		headers = append([]string{"Authorization: Bearer " + token}, headers...)
+	}
+	return HTTP(t, method, c.platform.URL()+path, body, headers...)
+}
+
+// HTTP sends a request and reads the answer to its end.
+func HTTP(t testing.TB, method, url string, body []byte, headers ...string) Answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Add(name, value)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatalf("%s %s: reading the answer: %v", method, path, err)
+		t.Fatalf("%s %s: reading the answer: %v", method, url, err)
 	}
-	return Answer{response.StatusCode, response.Header.Get("Content-Type"), content}
-}
-
-// commandLimit is how long a command line may take.
-const commandLimit = time.Minute
-
-// Outcome is how a command line ended.
-type Outcome struct {
-	Exit           int
-	Stdout, Stderr string
-}
-
-// CLI runs the command line against the platform.
-func (p *Platform) CLI(t testing.TB, args ...string) Outcome {
-	t.Helper()
-	return p.CLIWith(t, "", args...)
-}
-
-// CLIWith is [Platform.CLI] with text on its standard input.
-func (p *Platform) CLIWith(t testing.TB, stdin string, args ...string) Outcome {
-	t.Helper()
-	return command(t, stdin, []string{"SEAPORT_SERVER=" + p.Address()}, args...)
-}
-
-// CLI runs the command line without a platform, with settings (KEY=VALUE) over the environment.
-func CLI(t testing.TB, environ []string, args ...string) Outcome {
-	t.Helper()
-	return command(t, "", environ, args...)
-}
-
-func command(t testing.TB, stdin string, environ []string, args ...string) Outcome {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), commandLimit)
-	defer cancel()
-	outcome, err := execute(ctx, stdin, environ, args)
-	if err != nil {
-		t.Fatalf("seaport %s: %v; it said\n%s%s", strings.Join(args, " "), err, outcome.Stdout, outcome.Stderr)
-	}
-	return outcome
-}
-
-// RefusedStart runs `seaport up` on a fresh data folder, which must end by itself without ever
-// being ready. Settings (KEY=VALUE) go over the environment.
-func RefusedStart(t testing.TB, environ []string, flags ...string) Outcome {
-	t.Helper()
-	return RefusedStartIn(t, Folder(t), environ, flags...)
-}
-
-// RefusedStartIn is [RefusedStart] on a data folder that somebody else may have.
-func RefusedStartIn(t testing.TB, data string, environ []string, flags ...string) Outcome {
-	t.Helper()
-	before, _ := ReadRecord(data) // of who has it
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	go func() {
-		err := poll(commandLimit, func() error {
-			if ctx.Err() != nil {
-				return nil
-			}
-			record, err := ReadRecord(data)
-			if err == nil && record.PID != before.PID && record.State == "ready" {
-				return nil
-			}
-			return errors.New("it did not end")
-		})
-		if err == nil {
-			err = errors.New("it started")
-		}
-		cancel(err)
-	}()
-	args := append([]string{"up", "--root", Root(), "--data", data, "--port", "0"}, flags...)
-	outcome, err := execute(ctx, "", environ, args)
-	if err != nil {
-		t.Fatalf("seaport %s: %v; it said\n%s%s", strings.Join(args, " "), err, outcome.Stdout, outcome.Stderr)
-	}
-	return outcome
-}
-
-// execute runs the command line until it ends, or ctx does, which is an error.
-func execute(ctx context.Context, stdin string, environ, args []string) (Outcome, error) {
-	binary, err := program()
-	if err != nil {
-		return Outcome{}, err
-	}
-	var stdout, stderr strings.Builder
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.SysProcAttr = attributes()
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopLimit
-	cmd.Dir = Root()
-	cmd.Env = append(os.Environ(), environ...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
-	if err := launch(cmd); err != nil {
-		return Outcome{}, err
-	}
-	err = cmd.Wait()
-	outcome := Outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
-	if ctx.Err() != nil {
-		return outcome, fmt.Errorf("not done: %w", context.Cause(ctx))
-	}
-	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		return outcome, err
-	}
-	return outcome, nil
+	return Answer{response.StatusCode, response.Header.Get("Content-Type"), response.Header, content}
 }

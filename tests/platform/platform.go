@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -33,11 +34,14 @@ type Platform struct {
 	result error         // of cmd.Wait; valid once ended is closed
 	port   int
 
-	crashed bool // by a test
+	crashed  bool // by a test
+	insecure bool // there are no users
 
-	mu    sync.Mutex
-	seen  map[int]string // every process seen, by its id
-	conns []*grpc.ClientConn
+	mu       sync.Mutex
+	seen     map[int]string // every process seen, by its id
+	conns    []*grpc.ClientConn
+	nobody   *Client             // without a token
+	sessions map[string]*session // by address
 }
 
 // Start runs a platform on a fresh data folder until the test ends. Flags are further ones of
@@ -93,12 +97,16 @@ func start(data string, flags []string) (*Platform, error) {
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
-	p := &Platform{Data: data, ended: make(chan struct{}), seen: make(map[int]string)}
+	p := &Platform{
+		Data: data, ended: make(chan struct{}), insecure: slices.Contains(flags, "--insecure"),
+		seen: make(map[int]string), sessions: make(map[string]*session),
+	}
 	if p.output, err = os.OpenFile(p.outputFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
 	p.cmd = exec.Command(binary, append([]string{"up", "--root", Root(), "--data", data, "--port", "0"}, flags...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	p.cmd.Env = environment(p.Config())
 	p.cmd.SysProcAttr = attributes()
 	if err := launch(p.cmd); err != nil {
 		return nil, fmt.Errorf("starting seaport up: %w", err)
@@ -114,6 +122,9 @@ func start(data string, flags []string) (*Platform, error) {
 	}
 	return p, nil
 }
+
+// Config is the folder in which `seaport up` leaves a log-in for the command line.
+func (p *Platform) Config() string { return filepath.Join(p.Data, "config") }
 
 func (p *Platform) outputFile() string { return filepath.Join(p.Data, "up.log") }
 
@@ -264,7 +275,7 @@ func (p *Platform) hangUp() {
 	for _, conn := range p.conns {
 		_ = conn.Close()
 	}
-	p.conns = nil
+	p.conns, p.nobody = nil, nil
 }
 
 // shared is the platform of the tests that do not need one of their own.
@@ -275,13 +286,14 @@ var shared struct {
 	folder   string
 }
 
-// Shared returns the platform of the cheap tests of a package, started by the first of them.
-func Shared(t testing.TB) *Platform {
+// Shared returns the platform of the cheap tests of a package, started by the first of them with
+// its flags.
+func Shared(t testing.TB, flags ...string) *Platform {
 	t.Helper()
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.platform == nil {
-		p, err := start(filepath.Join(scratch, "shared"), nil)
+		p, err := start(filepath.Join(scratch, "shared"), flags)
 		if err != nil {
 			t.Fatal(err)
 		}

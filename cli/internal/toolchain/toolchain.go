@@ -163,10 +163,24 @@ func (t *Toolchain) compile(ctx context.Context, status Status, out string, left
 	if _, err := exec.LookPath("go"); err != nil {
 		return errors.New("there is no go on the PATH: install Go from https://go.dev/dl/")
 	}
-	args := []string{"build", "-C", t.module(tool), "-v", "-o", out}
+	args := []string{"build", "-v", "-o", out}
 	args = append(args, flags(tool, status.Version)...)
+	if tool.Overlay != "" {
+		folder, err := os.MkdirTemp("", "seaport-overlay-")
+		if err != nil {
+			return fmt.Errorf("making a folder for an overlay: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(folder) }()
+		overlay, err := t.writeOverlay(ctx, tool, folder)
+		if err != nil {
+			return err
+		}
+		args = append(args, "-overlay", overlay)
+	}
 	cmd := exec.CommandContext(ctx, "go", append(args, tool.Package)...)
-	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
+	cmd.Dir = t.module(tool)
+	// Its PWD makes go call the folder what the overlay calls it, even behind a symbolic link.
+	cmd.Env = append(cmd.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	meter := newMeter(t.progress, t.terminal, tool.Name)
@@ -231,7 +245,11 @@ func (t *Toolchain) folder(tool Tool) (string, error) {
 		return "", err
 	}
 	sum := sha256.New()
-	for _, name := range []string{"go.mod", "go.sum"} {
+	replacements, err := t.replacements(tool)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range append([]string{"go.mod", "go.sum"}, replacements...) {
 		data, err := os.ReadFile(filepath.Join(t.module(tool), name))
 		if err != nil {
 			return "", fmt.Errorf("reading what pins %s: %w", tool.Name, err)
@@ -245,7 +263,7 @@ func (t *Toolchain) folder(tool Tool) (string, error) {
 
 // findInstalled looks for a Dapr program of the pinned version where the Dapr CLI puts it and on the PATH.
 func (t *Toolchain) findInstalled(ctx context.Context, tool Tool, version string) string {
-	if !tool.Dapr {
+	if !tool.Dapr || tool.Overlay != "" {
 		return ""
 	}
 	if known, ok := t.installed.Load(tool.Name); ok {

@@ -29,6 +29,7 @@ replace github.com/nats-io/nats-server/v2 => ./server
 		"tools/nats/server/main.go": source,
 		"tools/dapr/go.mod":         "module seaport.example/tools/dapr\n\ngo 1.25\n\nrequire github.com/dapr/dapr v1.18.2\n",
 		"tools/dapr/go.sum":         "",
+		overlaid:                    "package part\n\nconst Owner = \"ours\"\n",
 	}
 	for name, text := range files {
 		path := filepath.Join(root, name)
@@ -41,6 +42,9 @@ replace github.com/nats-io/nats-server/v2 => ./server
 	}
 	return root
 }
+
+// overlaid is a file that replaces one of Dapr's.
+const overlaid = "tools/dapr/_overlay/pkg/part/part.go"
 
 func newToolchain(t *testing.T, root, cache string, progress *bytes.Buffer) *Toolchain {
 	t.Helper()
@@ -123,6 +127,13 @@ func TestPlaceDependsOnWhatPinsTheTool(t *testing.T) {
 	if place() != before {
 		t.Error("it moves by itself")
 	}
+	// Only what it is made of counts.
+	if err := os.WriteFile(filepath.Join(root, overlaid), []byte("package part // other\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if place() != before {
+		t.Error("it moves with what replaces a part of another tool")
+	}
 	if err := os.WriteFile(filepath.Join(root, "tools/nats/go.sum"), []byte("other"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +156,7 @@ func TestInstalledRuntimeIsUsedIfItIsThePinnedOne(t *testing.T) {
 			if err := os.MkdirAll(bin, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range []string{"daprd", "placement"} {
+			for _, name := range []string{"daprd", "sentry", "placement"} {
 				if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\necho "+test.version+"\n"), 0o755); err != nil {
 					t.Fatal(err)
 				}
@@ -153,7 +164,7 @@ func TestInstalledRuntimeIsUsedIfItIsThePinnedOne(t *testing.T) {
 			tools := newToolchain(t, root, t.TempDir(), &bytes.Buffer{})
 			// The real go leaves files in the home folder.
 			tools.goVersion = func() (string, error) { return "go1.0", nil }
-			for _, name := range []string{"daprd", "placement"} {
+			for _, name := range []string{"daprd", "sentry"} {
 				status, err := tools.Find(t.Context(), name)
 				if err != nil {
 					t.Fatal(err)
@@ -165,9 +176,11 @@ func TestInstalledRuntimeIsUsedIfItIsThePinnedOne(t *testing.T) {
 					t.Errorf("%s is at %s", name, status.Path)
 				}
 			}
-			// What is not installed is not found there.
-			if status, err := tools.Find(t.Context(), "scheduler"); err != nil || status.Ready {
-				t.Errorf("scheduler: %+v, %v", status, err)
+			// What we build differently is not found there, and neither is what is not installed.
+			for _, name := range []string{"placement", "scheduler"} {
+				if status, err := tools.Find(t.Context(), name); err != nil || status.Ready {
+					t.Errorf("%s: %+v, %v", name, status, err)
+				}
 			}
 		})
 	}

@@ -13,9 +13,13 @@ type Tool struct {
 	Name string
 	// Module is its folder under tools/.
 	Module string
-	// Package is what is built.
+	// Package is what is built; its module gives the version.
 	Package string
-	// Dapr is set for parts of the Dapr runtime, an installed one of which is used if it has the pinned version.
+	// Overlay is a folder in Module whose Go files are built in place of those that have the same paths in Package's
+	// module; empty for none. They say why.
+	Overlay string
+	// Dapr is set for parts of the Dapr runtime. An installed one is used if it has the pinned version and is not
+	// changed by an Overlay.
 	Dapr bool
 	// Effort says what the first build costs.
 	Effort string
@@ -28,8 +32,8 @@ const (
 
 var tools = []Tool{
 	{Name: "daprd", Module: "dapr", Package: "github.com/dapr/dapr/cmd/daprd", Dapr: true, Effort: daprEffort},
-	{Name: "placement", Module: "dapr", Package: "github.com/dapr/dapr/cmd/placement", Dapr: true, Effort: daprEffort},
-	{Name: "scheduler", Module: "dapr", Package: "github.com/dapr/dapr/cmd/scheduler", Dapr: true, Effort: daprEffort},
+	{Name: "placement", Module: "dapr", Package: "github.com/dapr/dapr/cmd/placement", Overlay: "_overlay", Dapr: true, Effort: daprEffort},
+	{Name: "scheduler", Module: "dapr", Package: "github.com/dapr/dapr/cmd/scheduler", Overlay: "_overlay", Dapr: true, Effort: daprEffort},
 	{Name: "sentry", Module: "dapr", Package: "github.com/dapr/dapr/cmd/sentry", Dapr: true, Effort: daprEffort},
 	{Name: "nats-server", Module: "nats", Package: "github.com/nats-io/nats-server/v2", Effort: smallEffort},
 	{Name: "buf", Module: "buf", Package: "github.com/bufbuild/buf/cmd/buf", Effort: "one to two minutes the first time"},
