@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,9 +39,7 @@ type Guard struct {
 func NewGuard(cfg GuardConfig) *Guard {
 	g := &Guard{cfg: cfg, rules: make(Rules)}
 	for _, rules := range cfg.Rules {
-		for method, rule := range rules {
-			g.rules[method] = rule
-		}
+		maps.Copy(g.rules, rules)
 	}
 	if g.cfg.Now == nil {
 		g.cfg.Now = time.Now

@@ -151,7 +151,7 @@ func TestRefused(t *testing.T) {
 		"a megabyte":           {strings.Repeat("a", 1<<20), token.ErrMalformed},
 		"no algorithm":         {part(`{"alg":"none","kid":"a"}`) + "." + part(claims("")) + ".", token.ErrMalformed},
 		"the public key as HS": {hs256(), token.ErrMalformed},
-		"JSON serialization":   {`{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, token.ErrMalformed},
+		"in JSON":              {`{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, token.ErrMalformed},
 		"another key":          {sign(t, signer(t, stranger), anyUser(), noon), token.ErrForged},
 		"unknown key":          {sign(t, signer(t, unknown), anyUser(), noon), token.ErrKey},
 		"no kid":               {byHand(user, `{"alg":"EdDSA"}`, claims("")), token.ErrKey},
