@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -362,19 +361,4 @@ func TestAsApp(t *testing.T) {
 	if err := auth.AsApp(r, "vessel", auth.NewKeys(authtest.Store{}, "consignment", nil)).Invoke(ctx, "/m", nil, nil); status.Code(err) != codes.Unavailable {
 		t.Errorf("without keys: %v", err)
 	}
-}
-
-// failing is a secret store that is away at first.
-type failing struct {
-	authtest.Store
-
-	times int
-}
-
-func (f *failing) Get(ctx context.Context, name string) (string, error) {
-	if f.times > 0 {
-		f.times--
-		return "", errors.New("away")
-	}
-	return f.Store.Get(ctx, name)
 }

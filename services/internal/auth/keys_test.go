@@ -2,8 +2,10 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +17,35 @@ import (
 	"seaport.example/services/internal/auth/authtest"
 )
 
+// failing is a secret store that is away at first, and may get other content.
+type failing struct {
+	mu    sync.Mutex
+	now   authtest.Store
+	times int
+}
+
+func (f *failing) Get(ctx context.Context, name string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.times > 0 {
+		f.times--
+		return "", errors.New("away")
+	}
+	return f.now.Get(ctx, name)
+}
+
+func (f *failing) set(now authtest.Store) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = now
+}
+
 // A secret store that is away, or has half of a change, is asked again; what was read stays good.
 func TestKeysAreReadAgain(t *testing.T) {
 	t.Parallel()
 	first, second := authtest.New(t, "vessel"), authtest.New(t, "vessel")
 	synctest.Test(t, func(t *testing.T) {
-		store := &failing{Store: first.Secrets("vessel"), times: 2}
+		store := &failing{now: first.Secrets("vessel"), times: 2}
 		keys := auth.NewKeys(store, "vessel", slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -42,12 +67,12 @@ func TestKeysAreReadAgain(t *testing.T) {
 		if good(first) != codes.OK || good(second) != codes.Unauthenticated {
 			t.Errorf("first keys: %s and %s", good(first), good(second))
 		}
-		store.Store = second.Secrets("vessel")
+		store.set(second.Secrets("vessel"))
 		time.Sleep(2 * time.Minute)
 		if good(first) != codes.Unauthenticated || good(second) != codes.OK {
 			t.Errorf("second keys: %s and %s", good(first), good(second))
 		}
-		store.Store = authtest.Store{"verification-keys": "{"}
+		store.set(authtest.Store{"verification-keys": "{"})
 		time.Sleep(2 * time.Minute)
 		if good(second) != codes.OK {
 			t.Errorf("while the store has nothing of use: %s", good(second))
