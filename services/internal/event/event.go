@@ -23,16 +23,41 @@ const (
 	contentProtobuf = "application/protobuf"
 )
 
-// New returns an event with the payload as protojson. The id must be the same whenever the same
+// Encoding is how a service writes payloads. Whoever reads them goes by their content type, so services may
+// differ, and change one after another.
+type Encoding string
+
+// The encodings. The zero Encoding is JSON.
+const (
+	JSON     Encoding = "json"     // protojson: for people, and for programs without the contracts
+	Protobuf Encoding = "protobuf" // a third of the size
+)
+
+// ParseEncoding reads the name of an encoding; empty means JSON.
+func ParseEncoding(name string) (Encoding, error) {
+	switch e := Encoding(name); e {
+	case "":
+		return JSON, nil
+	case JSON, Protobuf:
+		return e, nil
+	}
+	return "", fmt.Errorf("must be %s or %s, not %q", JSON, Protobuf, name)
+}
+
+// New returns an event with the payload in the encoding. The id must be the same whenever the same
 // thing is announced.
-func New(id, topic string, payload proto.Message) (sidecar.Event, error) {
-	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(payload)
+func (e Encoding) New(id, topic string, payload proto.Message) (sidecar.Event, error) {
+	marshal, contentType := protojson.MarshalOptions{UseProtoNames: true}.Marshal, contentJSON
+	if e == Protobuf {
+		marshal, contentType = proto.Marshal, contentProtobuf
+	}
+	data, err := marshal(payload)
 	if err != nil {
 		return sidecar.Event{}, fmt.Errorf("encode event %s: %w", id, err)
 	}
 	return sidecar.Event{
 		ID: id, Topic: topic, Type: string(payload.ProtoReflect().Descriptor().FullName()),
-		ContentType: contentJSON, Data: data,
+		ContentType: contentType, Data: data,
 	}, nil
 }
 

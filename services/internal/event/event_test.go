@@ -18,7 +18,7 @@ func payload() *eventv1.ConsignmentBooked {
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	e, err := event.New("c1.booked", event.ConsignmentBooked, payload())
+	e, err := event.JSON.New("c1.booked", event.ConsignmentBooked, payload())
 	if err != nil || e.ID != "c1.booked" || e.Topic != "consignment.booked" || e.Type != "seaport.event.v1.ConsignmentBooked" || e.ContentType != "application/json" {
 		t.Fatalf("New = %+v, %v", e, err)
 	}
@@ -26,8 +26,40 @@ func TestNew(t *testing.T) {
 	if err := json.Unmarshal(e.Data, &fields); err != nil || fields["consignment_id"] != "c1" {
 		t.Errorf("data %s, %v; want the names of the contract", e.Data, err)
 	}
-	if e, err := event.New("c1.booked", event.ConsignmentBooked, &eventv1.ConsignmentBooked{CustomerId: "\xff"}); err == nil || !strings.Contains(err.Error(), "c1.booked") {
+	if e, err := event.JSON.New("c1.booked", event.ConsignmentBooked, &eventv1.ConsignmentBooked{CustomerId: "\xff"}); err == nil || !strings.Contains(err.Error(), "c1.booked") {
 		t.Errorf("no text: %+v, %v", e, err)
+	}
+}
+
+// What one service writes in either encoding another reads, whatever its own is.
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	size := make(map[event.Encoding]int)
+	for name, want := range map[string]struct {
+		encoding    event.Encoding
+		contentType string
+	}{
+		"": {event.JSON, "application/json"}, "json": {event.JSON, "application/json"}, "protobuf": {event.Protobuf, "application/protobuf"},
+	} {
+		encoding, err := event.ParseEncoding(name)
+		if err != nil || encoding != want.encoding {
+			t.Fatalf("%q is %q, %v", name, encoding, err)
+		}
+		e, err := encoding.New("c1.booked", event.ConsignmentBooked, payload())
+		if err != nil || e.ContentType != want.contentType || e.Type != "seaport.event.v1.ConsignmentBooked" {
+			t.Fatalf("%q: %+v, %v", name, e, err)
+		}
+		var got eventv1.ConsignmentBooked
+		if err := event.Decode(e, &got); err != nil || !proto.Equal(&got, payload()) {
+			t.Errorf("%q: read back %v, %v", name, &got, err)
+		}
+		size[encoding] = len(e.Data)
+	}
+	if size[event.Protobuf] >= size[event.JSON] {
+		t.Errorf("protobuf has %d bytes, JSON %d", size[event.Protobuf], size[event.JSON])
+	}
+	if _, err := event.ParseEncoding("xml"); err == nil {
+		t.Error("xml is an encoding")
 	}
 }
 

@@ -8,19 +8,21 @@ import (
 	"strconv"
 	"time"
 
+	"seaport.example/services/internal/event"
 	"seaport.example/services/internal/failure"
 )
 
 // Config is what every service reads from its environment.
 type Config struct {
-	AppID       string     // APP_ID: the Dapr app-id
-	Host        string     // SEAPORT_HOST: the address the app port listens on; default loopback
-	AppPort     int        // APP_PORT: where the sidecar calls this app
-	SidecarPort int        // DAPR_GRPC_PORT: the sidecar's gRPC API
-	LogLevel    slog.Level // SEAPORT_LOG_LEVEL: debug, info, warn or error
-	APIToken    string     // DAPR_API_TOKEN: what the sidecar asks for; empty for nothing
-	AppToken    string     // APP_API_TOKEN: what the sidecar shows; empty for nothing, on loopback only
-	Insecure    bool       // SEAPORT_INSECURE: everybody may do everything, on loopback only
+	AppID       string         // APP_ID: the Dapr app-id
+	Host        string         // SEAPORT_HOST: the address the app port listens on; default loopback
+	AppPort     int            // APP_PORT: where the sidecar calls this app
+	SidecarPort int            // DAPR_GRPC_PORT: the sidecar's gRPC API
+	LogLevel    slog.Level     // SEAPORT_LOG_LEVEL: debug, info, warn or error
+	APIToken    string         // DAPR_API_TOKEN: what the sidecar asks for; empty for nothing
+	AppToken    string         // APP_API_TOKEN: what the sidecar shows; empty for nothing, on loopback only
+	Events      event.Encoding // SEAPORT_EVENT_ENCODING: json or protobuf, of the events that the service announces
+	Insecure    bool           // SEAPORT_INSECURE: everybody may do everything, on loopback only
 }
 
 // ReadConfig reads the environment. The app-id is the one this service has unless told otherwise.
@@ -46,6 +48,9 @@ func ReadConfig(appID string, getenv func(string) string) (Config, error) {
 	}
 	if cfg.AppPort == 0 {
 		return cfg, failure.Invalid("APP_PORT", "is not set: start this service with seaport up or dapr run -f dapr.yaml")
+	}
+	if cfg.Events, err = event.ParseEncoding(getenv("SEAPORT_EVENT_ENCODING")); err != nil {
+		return cfg, failure.Invalid("SEAPORT_EVENT_ENCODING", "%s", err)
 	}
 	if v := getenv("SEAPORT_INSECURE"); v != "" {
 		if cfg.Insecure, err = strconv.ParseBool(v); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"seaport.example/services/internal/event"
 	"seaport.example/services/internal/serve"
 )
 
@@ -31,12 +32,12 @@ func TestReadConfig(t *testing.T) {
 		wrong  string // the variable at fault
 	}{
 		{name: "defaults", getenv: env("APP_PORT", "3000"),
-			want: serve.Config{AppID: "vessel", Host: "127.0.0.1", AppPort: 3000, SidecarPort: 50001}},
+			want: serve.Config{AppID: "vessel", Host: "127.0.0.1", AppPort: 3000, SidecarPort: 50001, Events: event.JSON}},
 		{name: "all of it", getenv: env("APP_PORT", "3000", "APP_ID", "vessel-2", "SEAPORT_HOST", "0.0.0.0", "DAPR_GRPC_PORT", "3001",
-			"SEAPORT_LOG_LEVEL", "warn", "DAPR_API_TOKEN", "s3cret", "APP_API_TOKEN", "s4cret"),
-			want: serve.Config{AppID: "vessel-2", Host: "0.0.0.0", AppPort: 3000, SidecarPort: 3001, LogLevel: slog.LevelWarn, APIToken: "s3cret", AppToken: "s4cret"}},
+			"SEAPORT_LOG_LEVEL", "warn", "DAPR_API_TOKEN", "s3cret", "APP_API_TOKEN", "s4cret", "SEAPORT_EVENT_ENCODING", "protobuf"),
+			want: serve.Config{AppID: "vessel-2", Host: "0.0.0.0", AppPort: 3000, SidecarPort: 3001, LogLevel: slog.LevelWarn, APIToken: "s3cret", AppToken: "s4cret", Events: event.Protobuf}},
 		{name: "insecure on loopback", getenv: env("APP_PORT", "3000", "SEAPORT_HOST", "::1", "SEAPORT_INSECURE", "true"),
-			want: serve.Config{AppID: "vessel", Host: "::1", AppPort: 3000, SidecarPort: 50001, Insecure: true}},
+			want: serve.Config{AppID: "vessel", Host: "::1", AppPort: 3000, SidecarPort: 50001, Insecure: true, Events: event.JSON}},
 		{name: "insecure for all the world", getenv: env("APP_PORT", "3000", "SEAPORT_HOST", "0.0.0.0", "SEAPORT_INSECURE", "true", "APP_API_TOKEN", "t"), wrong: "SEAPORT_INSECURE"},
 		{name: "insecure by a name", getenv: env("APP_PORT", "3000", "SEAPORT_HOST", "harbour.example", "SEAPORT_INSECURE", "true"), wrong: "SEAPORT_INSECURE"},
 		{name: "insecure, perhaps", getenv: env("APP_PORT", "3000", "SEAPORT_INSECURE", "perhaps"), wrong: "SEAPORT_INSECURE"},
@@ -46,6 +47,7 @@ func TestReadConfig(t *testing.T) {
 		{name: "app port too large", getenv: env("APP_PORT", "65536"), wrong: "APP_PORT"},
 		{name: "app port zero", getenv: env("APP_PORT", "0"), wrong: "APP_PORT"},
 		{name: "sidecar port", getenv: env("APP_PORT", "1", "DAPR_GRPC_PORT", "-1"), wrong: "DAPR_GRPC_PORT"},
+		{name: "encoding of events", getenv: env("APP_PORT", "1", "SEAPORT_EVENT_ENCODING", "xml"), wrong: "SEAPORT_EVENT_ENCODING"},
 		{name: "log level", getenv: env("APP_PORT", "1", "SEAPORT_LOG_LEVEL", "loud"), wrong: "SEAPORT_LOG_LEVEL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -40,13 +40,15 @@ const source = "seaport"
 // MarshalJSON returns the event as a CloudEvent.
 func (e Event) MarshalJSON() ([]byte, error) {
 	ce := cloudEvent{SpecVersion: "1.0", ID: e.ID, Source: source, Type: e.Type, Topic: e.Topic, DataContentType: e.ContentType}
-	if strings.HasPrefix(e.ContentType, "application/json") {
+	if e.isJSON() {
 		ce.Data = e.Data
 	} else {
 		ce.DataBase64 = e.Data
 	}
 	return json.Marshal(ce)
 }
+
+func (e Event) isJSON() bool { return strings.HasPrefix(e.ContentType, "application/json") }
 
 // UnmarshalJSON reads a CloudEvent.
 func (e *Event) UnmarshalJSON(data []byte) error {

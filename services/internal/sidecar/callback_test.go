@@ -214,6 +214,11 @@ func TestPublishedEventsArrive(t *testing.T) {
 				}
 				ids[m.ID] = true
 			}
+			for _, m := range messages {
+				if !strings.HasPrefix(m.ContentType, "application/json") {
+					t.Errorf("a message of type %s: Dapr would damage it", m.ContentType)
+				}
+			}
 			if !reflect.DeepEqual(fake.Events(), c.events) {
 				t.Error("a reader of CloudEvents batches does not find the events")
 			}

@@ -40,10 +40,11 @@ func (p *Publisher) Publish(ctx context.Context, topic string, events []Event) e
 	return nil
 }
 
-// send sends one message: an event, or a batch of them.
+// send sends one message: an event, or a batch of them. Dapr takes what is not JSON for text, and damages it: such
+// an event travels in a batch even if it is alone.
 func (p *Publisher) send(ctx context.Context, topic string, events []Event) error {
 	message := events[0]
-	if len(events) > 1 {
+	if len(events) > 1 || !message.isJSON() {
 		var err error
 		if message, err = pack(events); err != nil {
 			return err

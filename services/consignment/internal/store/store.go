@@ -43,7 +43,8 @@ type State interface {
 type Config struct {
 	State     State
 	Publisher outbox.Publisher
-	Lease     time.Duration // of the replica's seat; 0 means 15 s
+	Encoding  event.Encoding // of the events
+	Lease     time.Duration  // of the replica's seat; 0 means 15 s
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -58,7 +59,8 @@ type Store struct {
 	outbox *outbox.Outbox
 	now    func() time.Time
 
-	writing sync.Mutex
+	announce topic.Announcer
+	writing  sync.Mutex
 }
 
 var _ consignment.Store = (*Store)(nil)
@@ -69,6 +71,8 @@ func New(cfg Config) *Store {
 		docs: document.NewStore[consignment.Consignment](cfg.State, keyPrefix),
 		list: pages.New(cfg.State, "consignment"),
 		now:  cfg.Now,
+
+		announce: topic.Announcer{Encoding: cfg.Encoding},
 	}
 	s.writer = s.list.Writer()
 	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: cfg.Publisher, Apply: s.apply, Log: cfg.Log})
@@ -124,7 +128,7 @@ func (s *Store) commit(ctx context.Context, booked []*consignment.Consignment) e
 			return fmt.Errorf("encode consignment %s: %w", c.ID, err)
 		}
 		items[i] = sidecar.Item{Key: keyPrefix + c.ID, Data: data}
-		if events[i], err = topic.Booked(c); err != nil {
+		if events[i], err = s.announce.Booked(c); err != nil {
 			return err
 		}
 		entry := pages.Entry{ID: c.ID, Added: c.CreateTime.UnixMilli()}
@@ -151,7 +155,7 @@ func (s *Store) commit(ctx context.Context, booked []*consignment.Consignment) e
 // Cancel stores the event first and changes the consignment as the event is applied: the change
 // needs a condition, which a transaction must not carry.
 func (s *Store) Cancel(ctx context.Context, c *consignment.Consignment, reason string) error {
-	cancelled, err := topic.Cancelled(c, reason, s.now().UTC())
+	cancelled, err := s.announce.Cancelled(c, reason, s.now().UTC())
 	if err != nil {
 		return err
 	}

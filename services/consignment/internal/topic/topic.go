@@ -12,17 +12,20 @@ import (
 	"seaport.example/services/internal/sidecar"
 )
 
+// Announcer makes events in an encoding.
+type Announcer struct{ Encoding event.Encoding }
+
 // Booked announces a booking.
-func Booked(c *consignment.Consignment) (sidecar.Event, error) {
-	return event.New(c.ID+".booked", event.ConsignmentBooked, &eventv1.ConsignmentBooked{
+func (a Announcer) Booked(c *consignment.Consignment) (sidecar.Event, error) {
+	return a.Encoding.New(c.ID+".booked", event.ConsignmentBooked, &eventv1.ConsignmentBooked{
 		ConsignmentId: c.ID, CustomerId: c.Customer, VesselId: c.Vessel, Description: c.Description,
 		Weight: c.Weight, Pickups: pickups(c), BookTime: timestamppb.New(c.CreateTime),
 	})
 }
 
 // Cancelled announces that a consignment is cancelled.
-func Cancelled(c *consignment.Consignment, reason string, at time.Time) (sidecar.Event, error) {
-	return event.New(c.ID+".cancelled", event.ConsignmentCancelled, &eventv1.ConsignmentCancelled{
+func (a Announcer) Cancelled(c *consignment.Consignment, reason string, at time.Time) (sidecar.Event, error) {
+	return a.Encoding.New(c.ID+".cancelled", event.ConsignmentCancelled, &eventv1.ConsignmentCancelled{
 		ConsignmentId: c.ID, CustomerId: c.Customer, VesselId: c.Vessel, Description: c.Description,
 		Weight: c.Weight, Pickups: pickups(c), Reason: reason, CancelTime: timestamppb.New(at),
 	})

@@ -27,34 +27,38 @@ var pickups = []*eventv1.Pickup{{Origin: "Manchester", Containers: 2}, {Origin: 
 
 func TestBooked(t *testing.T) {
 	t.Parallel()
-	e, err := topic.Booked(sample())
-	if err != nil || e.ID != "c1.booked" || e.Topic != event.ConsignmentBooked || e.Type != "seaport.event.v1.ConsignmentBooked" {
-		t.Fatalf("Booked = %+v, %v", e, err)
-	}
-	want := &eventv1.ConsignmentBooked{
-		ConsignmentId: "c1", CustomerId: "cust001", VesselId: "vessel001", Description: "tea", Weight: 550,
-		Pickups: pickups, BookTime: timestamppb.New(noon),
-	}
-	var got eventv1.ConsignmentBooked
-	if err := event.Decode(e, &got); err != nil || !proto.Equal(&got, want) {
-		t.Errorf("payload %v, %v; want %v", &got, err, want)
+	for _, encoding := range []event.Encoding{event.JSON, event.Protobuf} {
+		e, err := topic.Announcer{Encoding: encoding}.Booked(sample())
+		if err != nil || e.ID != "c1.booked" || e.Topic != event.ConsignmentBooked || e.Type != "seaport.event.v1.ConsignmentBooked" {
+			t.Fatalf("Booked = %+v, %v", e, err)
+		}
+		want := &eventv1.ConsignmentBooked{
+			ConsignmentId: "c1", CustomerId: "cust001", VesselId: "vessel001", Description: "tea", Weight: 550,
+			Pickups: pickups, BookTime: timestamppb.New(noon),
+		}
+		var got eventv1.ConsignmentBooked
+		if err := event.Decode(e, &got); err != nil || !proto.Equal(&got, want) {
+			t.Errorf("payload %v, %v; want %v", &got, err, want)
+		}
 	}
 }
 
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	later := noon.Add(time.Hour)
-	e, err := topic.Cancelled(sample(), "changed my mind", later)
-	if err != nil || e.ID != "c1.cancelled" || e.Topic != event.ConsignmentCancelled || e.Type != "seaport.event.v1.ConsignmentCancelled" {
-		t.Fatalf("Cancelled = %+v, %v", e, err)
-	}
-	want := &eventv1.ConsignmentCancelled{
-		ConsignmentId: "c1", CustomerId: "cust001", VesselId: "vessel001", Description: "tea", Weight: 550,
-		Pickups: pickups, Reason: "changed my mind", CancelTime: timestamppb.New(later),
-	}
-	var got eventv1.ConsignmentCancelled
-	if err := event.Decode(e, &got); err != nil || !proto.Equal(&got, want) {
-		t.Errorf("payload %v, %v; want %v", &got, err, want)
+	for _, encoding := range []event.Encoding{event.JSON, event.Protobuf} {
+		e, err := topic.Announcer{Encoding: encoding}.Cancelled(sample(), "changed my mind", later)
+		if err != nil || e.ID != "c1.cancelled" || e.Topic != event.ConsignmentCancelled || e.Type != "seaport.event.v1.ConsignmentCancelled" {
+			t.Fatalf("Cancelled = %+v, %v", e, err)
+		}
+		want := &eventv1.ConsignmentCancelled{
+			ConsignmentId: "c1", CustomerId: "cust001", VesselId: "vessel001", Description: "tea", Weight: 550,
+			Pickups: pickups, Reason: "changed my mind", CancelTime: timestamppb.New(later),
+		}
+		var got eventv1.ConsignmentCancelled
+		if err := event.Decode(e, &got); err != nil || !proto.Equal(&got, want) {
+			t.Errorf("payload %v, %v; want %v", &got, err, want)
+		}
 	}
 }
 
@@ -63,7 +67,7 @@ func TestNoText(t *testing.T) {
 	t.Parallel()
 	c := sample()
 	c.Description = "\xff"
-	if e, err := topic.Booked(c); err == nil || !strings.Contains(err.Error(), "c1.booked") {
+	if e, err := (topic.Announcer{}).Booked(c); err == nil || !strings.Contains(err.Error(), "c1.booked") {
 		t.Errorf("Booked = %+v, %v; want an error that names the event", e, err)
 	}
 }

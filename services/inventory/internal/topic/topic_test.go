@@ -98,7 +98,7 @@ func pickups(origins []string) (all []*eventv1.Pickup) {
 
 func made(t *testing.T, id, topic string, payload proto.Message) sidecar.Event {
 	t.Helper()
-	e, err := event.New(id, topic, payload)
+	e, err := event.JSON.New(id, topic, payload)
 	if err != nil {
 		t.Fatal(err)
 	}

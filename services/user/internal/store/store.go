@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"seaport.example/services/internal/document"
+	"seaport.example/services/internal/event"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/outbox"
 	"seaport.example/services/internal/pages"
@@ -41,7 +42,8 @@ type State interface {
 type Config struct {
 	State     State
 	Publisher outbox.Publisher
-	Lease     time.Duration // of the replica's seat; 0 means 15 s
+	Encoding  event.Encoding // of the events
+	Lease     time.Duration  // of the replica's seat; 0 means 15 s
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -57,7 +59,8 @@ type Store struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	writing sync.Mutex
+	announce topic.Announcer
+	writing  sync.Mutex
 }
 
 var (
@@ -73,6 +76,8 @@ func New(cfg Config) *Store {
 		list:  pages.New(cfg.State, "user"),
 		now:   cfg.Now,
 		log:   cfg.Log,
+
+		announce: topic.Announcer{Encoding: cfg.Encoding},
 	}
 	s.writer = s.list.Writer()
 	nothing := func(context.Context, []sidecar.Event) error { return nil } // the events entail nothing here
@@ -126,7 +131,7 @@ func (s *Store) commit(ctx context.Context, u *user.User, c user.Credential, hel
 	if err != nil {
 		return err
 	}
-	created, err := topic.Created(u)
+	created, err := s.announce.Created(u)
 	if err != nil {
 		return err
 	}

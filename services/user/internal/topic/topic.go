@@ -10,9 +10,12 @@ import (
 	"seaport.example/services/user/internal/user"
 )
 
+// Announcer makes events in an encoding.
+type Announcer struct{ Encoding event.Encoding }
+
 // Created announces a new user. What proves who that is has no place in it.
-func Created(u *user.User) (sidecar.Event, error) {
-	return event.New(u.ID+".created", event.UserCreated, &eventv1.UserCreated{
+func (a Announcer) Created(u *user.User) (sidecar.Event, error) {
+	return a.Encoding.New(u.ID+".created", event.UserCreated, &eventv1.UserCreated{
 		UserId: u.ID, Name: u.Name, Company: u.Company, Email: u.Email, CreateTime: timestamppb.New(u.CreateTime),
 	})
 }

@@ -3,7 +3,10 @@ package topic
 
 import (
 	"context"
+	"errors"
 	"sync"
+
+	"google.golang.org/protobuf/proto"
 
 	eventv1 "seaport.example/proto/seaport/event/v1"
 	"seaport.example/services/internal/event"
@@ -24,8 +27,7 @@ func Handlers(fleet *vessel.Fleet) map[string]sidecar.Handler {
 func booked(ctx context.Context, fleet *vessel.Fleet, events []sidecar.Event) []error {
 	payloads := make([]eventv1.ConsignmentBooked, len(events))
 	return byVessel(events, func(i int) (string, error) {
-		err := event.Decode(events[i], &payloads[i])
-		return payloads[i].GetVesselId(), err
+		return target(events[i], &payloads[i])
 	}, func(id string, indices []int) []error {
 		wanted := make([]vessel.Wanted, len(indices))
 		for n, i := range indices {
@@ -44,8 +46,7 @@ func booked(ctx context.Context, fleet *vessel.Fleet, events []sidecar.Event) []
 func cancelled(ctx context.Context, fleet *vessel.Fleet, events []sidecar.Event) []error {
 	payloads := make([]eventv1.ConsignmentCancelled, len(events))
 	return byVessel(events, func(i int) (string, error) {
-		err := event.Decode(events[i], &payloads[i])
-		return payloads[i].GetVesselId(), err
+		return target(events[i], &payloads[i])
 	}, func(id string, indices []int) []error {
 		ids := make([]string, len(indices))
 		for n, i := range indices {
@@ -59,6 +60,22 @@ func cancelled(ctx context.Context, fleet *vessel.Fleet, events []sidecar.Event)
 		}
 		return errs
 	})
+}
+
+// payload is an event about a consignment on a vessel.
+type payload interface {
+	proto.Message
+	GetConsignmentId() string
+	GetVesselId() string
+}
+
+// target decodes an event and returns the vessel it is about.
+func target(e sidecar.Event, p payload) (string, error) {
+	err := event.Decode(e, p)
+	if err == nil && (p.GetConsignmentId() == "" || p.GetVesselId() == "") {
+		err = errors.New("it names no consignment, or no vessel")
+	}
+	return p.GetVesselId(), err
 }
 
 // byVessel handles events in groups of one vessel: decode tells an event's vessel, handle answers

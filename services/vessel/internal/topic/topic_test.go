@@ -94,7 +94,7 @@ func cancelled(t *testing.T, consignment, on string) sidecar.Event {
 
 func made(t *testing.T, id, topic string, payload proto.Message) sidecar.Event {
 	t.Helper()
-	e, err := event.New(id, topic, payload)
+	e, err := event.JSON.New(id, topic, payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +170,17 @@ func TestPoisoned(t *testing.T) {
 			if len(v.steps["a"]) != 2 || len(v.steps) != 1 {
 				t.Errorf("%s of %s: handled %v", name, good.Topic, v.steps)
 			}
+		}
+	}
+}
+
+// An event that says nothing of use fails, and does not stand for a vessel or a consignment without a name.
+func TestNamesNothing(t *testing.T) {
+	t.Parallel()
+	for _, e := range []sidecar.Event{booked(t, "", "a", 1, 1), booked(t, "c1", "", 1, 1), cancelled(t, "", "a"), cancelled(t, "c1", "")} {
+		v := &vessels{}
+		if errs := v.handle(t, e); errs[0] == nil || len(v.steps) != 0 {
+			t.Errorf("%s: %v, handled %v", e.Data, errs[0], v.steps)
 		}
 	}
 }
