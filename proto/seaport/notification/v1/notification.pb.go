@@ -105,7 +105,11 @@ type Email struct {
 	// When it was called for.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When the mail server took it; absent until then.
-	SendTime      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=send_time,json=sendTime,proto3" json:"send_time,omitempty"`
+	SendTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=send_time,json=sendTime,proto3" json:"send_time,omitempty"`
+	// How many times the mail server did not take it.
+	Attempts int32 `protobuf:"varint,11,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// What it, or whoever is on the way to it, said the last time it did not; empty if it always did.
+	Reason        string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -208,6 +212,20 @@ func (x *Email) GetSendTime() *timestamppb.Timestamp {
 		return x.SendTime
 	}
 	return nil
+}
+
+func (x *Email) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Email) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // SendEmailRequest is an e-mail to send.
@@ -444,7 +462,7 @@ var File_seaport_notification_v1_notification_proto protoreflect.FileDescriptor
 
 const file_seaport_notification_v1_notification_proto_rawDesc = "" +
 	"\n" +
-	"*seaport/notification/v1/notification.proto\x12\x17seaport.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x02\n" +
+	"*seaport/notification/v1/notification.proto\x12\x17seaport.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x03\n" +
 	"\x05Email\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x18\n" +
@@ -458,7 +476,9 @@ const file_seaport_notification_v1_notification_proto_rawDesc = "" +
 	"\vcreate_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x127\n" +
 	"\tsend_time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\bsendTime\"{\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\bsendTime\x12\x1a\n" +
+	"\battempts\x18\v \x01(\x05R\battempts\x12\x16\n" +
+	"\x06reason\x18\f \x01(\tR\x06reason\"{\n" +
 	"\x10SendEmailRequest\x12\x14\n" +
 	"\x05email\x18\x01 \x01(\tR\x05email\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12\x18\n" +
