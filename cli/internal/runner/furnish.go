@@ -147,6 +147,10 @@ func (r *run) welcome() {
 		p.sayf("To look after vessels and depots, become the operator (passwords: %s):", filepath.Join(r.options.Data, UsersFile))
 		p.sayf("  %s login --email operator@seaport.example%s", r.options.Try, server)
 	}
+	if r.plan.mail != nil {
+		p.sayf("No e-mail leaves this machine. To read them:")
+		p.sayf("  %s mail list --data %s", r.options.Try, r.options.Data)
+	}
 	p.sayf("Ctrl-C stops it; data stays in %s", r.options.Data)
 	p.sayf("")
 }

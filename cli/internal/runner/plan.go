@@ -15,12 +15,19 @@ import (
 // brokerURL is the environment variable by which a component asks for the bundled broker.
 const brokerURL = "SEAPORT_NATS_URL"
 
+// Environment variables by which a component asks for the mail catcher.
+const (
+	smtpHost = "SEAPORT_SMTP_HOST"
+	smtpPort = "SEAPORT_SMTP_PORT"
+)
+
 const loopback = "127.0.0.1"
 
 // plan is everything that is going to run. Ports are chosen once: they stay the same when a process is restarted.
 type plan struct {
 	broker  *process.Spec // nil if the profile has one of its own
 	url     string        // the broker's
+	mail    *process.Spec // the mail catcher; nil if the profile has a mail server of its own
 	control []process.Spec
 	apps    []process.Spec
 	sidecar []process.Spec
@@ -32,6 +39,9 @@ func (p *plan) all() []process.Spec {
 	var specs []process.Spec
 	if p.broker != nil {
 		specs = append(specs, *p.broker)
+	}
+	if p.mail != nil {
+		specs = append(specs, *p.mail)
 	}
 	specs = append(specs, p.control...)
 	specs = append(specs, p.sidecar...)
@@ -57,6 +67,11 @@ func (p *planner) plan() (*plan, error) {
 			return nil, err
 		}
 	}
+	if p.set.RefersTo(smtpPort) {
+		if err := p.planMail(result); err != nil {
+			return nil, err
+		}
+	}
 	placement, err := p.planPlacement(result)
 	if err != nil {
 		return nil, err
@@ -78,7 +93,7 @@ func (p *planner) plan() (*plan, error) {
 			tokens := apiTokens{Dapr: p.newToken(), App: p.newToken()}
 			result.tokens[name] = tokens
 			result.apps = append(result.apps, p.app(app, name, ports, tokens))
-			result.sidecar = append(result.sidecar, p.sidecar(app, name, ports, tokens, result.url, placement, scheduler))
+			result.sidecar = append(result.sidecar, p.sidecar(app, name, ports, tokens, result.asked(), placement, scheduler))
 		}
 	}
 	return result, nil
@@ -110,6 +125,33 @@ func (p *planner) planBroker(result *plan) error {
 		Dir:  p.options.Data, Env: p.options.Environ, Ports: ports,
 	}
 	return nil
+}
+
+func (p *planner) planMail(result *plan) error {
+	ports, err := p.ports("smtp")
+	if err != nil {
+		return err
+	}
+	result.mail = &process.Spec{
+		Name: "mail",
+		Kind: process.Mail,
+		Path: p.options.Program,
+		Args: []string{"mail", "catch", "--data", p.options.Data, "--listen", address(ports["smtp"])},
+		Dir:  p.options.Data, Env: p.options.Environ, Ports: ports,
+	}
+	return nil
+}
+
+// asked is what components may ask for in the environment of sidecars.
+func (p *plan) asked() map[string]string {
+	env := map[string]string{}
+	if p.broker != nil {
+		env[brokerURL] = p.url
+	}
+	if p.mail != nil {
+		env[smtpHost], env[smtpPort] = loopback, strconv.Itoa(p.mail.Ports["smtp"])
+	}
+	return env
 }
 
 func (p *planner) planPlacement(result *plan) (string, error) {
@@ -183,7 +225,7 @@ func (p *planner) app(app runfile.App, name string, ports map[string]int, tokens
 	}
 }
 
-func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, tokens apiTokens, broker, placement, scheduler string) process.Spec {
+func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, tokens apiTokens, asked map[string]string, placement, scheduler string) process.Spec {
 	args := []string{
 		"--log-as-json",
 		"--app-id", app.AppID,
@@ -230,15 +272,12 @@ func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, to
 		delete(own, "profile")
 	}
 	env := map[string]string{"DAPR_HOST_IP": loopback}
-	if broker != "" {
-		env[brokerURL] = broker
-	}
 	return process.Spec{
 		Name: name + ".daprd", App: app.AppID, Kind: process.Sidecar,
 		Path: p.tools["daprd"], Args: args,
 		// Component files name their files relative to the data folder.
 		Dir:   p.options.Data,
-		Env:   environment(p.options.inherited(), env, tokens.environment()),
+		Env:   environment(p.options.inherited(), env, asked, tokens.environment()),
 		Ports: own,
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"seaport.example/cli/internal/runner/runfile"
 )
 
-func testPlan(t *testing.T, options Options, refersToBroker bool) *plan {
+func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
 	t.Helper()
 	next := 20_000
 	file := &runfile.File{}
@@ -22,9 +22,9 @@ func testPlan(t *testing.T, options Options, refersToBroker bool) *plan {
 		file.Apps = append(file.Apps, app)
 	}
 	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
-	if refersToBroker {
+	if refersToOurs {
 		component := resource.Component{}
-		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}}
+		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "port", EnvRef: smtpPort}}
 		set.Components = append(set.Components, component)
 	}
 	options.Data = "/data"
@@ -49,7 +49,7 @@ func TestPlanNamesReplicas(t *testing.T) {
 		names = append(names, spec.Name)
 	}
 	want := []string{
-		"nats", "placement", "scheduler",
+		"nats", "mail", "placement", "scheduler",
 		"gateway.daprd", "vessel.daprd", "vessel#2.daprd", "vessel#3.daprd",
 		"gateway", "vessel", "vessel#2", "vessel#3",
 	}
@@ -60,13 +60,34 @@ func TestPlanNamesReplicas(t *testing.T) {
 
 func TestPlanWithoutBroker(t *testing.T) {
 	result := testPlan(t, Options{}, false)
-	if result.broker != nil || result.url != "" {
-		t.Error("a broker is planned that no component asks for")
+	if result.broker != nil || result.url != "" || result.mail != nil {
+		t.Error("a broker or mail catcher is planned that no component asks for")
 	}
 	for _, spec := range result.sidecar {
-		if _, set := lookup(spec.Env, brokerURL); set {
-			t.Errorf("%s has %s", spec.Name, brokerURL)
+		for _, key := range []string{brokerURL, smtpHost, smtpPort} {
+			if _, set := lookup(spec.Env, key); set {
+				t.Errorf("%s has %s", spec.Name, key)
+			}
 		}
+	}
+}
+
+// The mail catcher is this program, on the data folder of the run; sidecars, not apps, know where it is.
+func TestPlanMail(t *testing.T) {
+	result := testPlan(t, Options{Program: "/bin/seaport", Environ: []string{smtpPort + "=25"}}, true)
+	port := strconv.Itoa(result.mail.Ports["smtp"])
+	want := []string{"mail", "catch", "--data", "/data", "--listen", "127.0.0.1:" + port}
+	if result.mail.Path != "/bin/seaport" || !slices.Equal(result.mail.Args, want) {
+		t.Errorf("it is %s %v, want %v", result.mail.Path, result.mail.Args, want)
+	}
+	for _, spec := range result.sidecar {
+		host, _ := lookup(spec.Env, smtpHost)
+		if got, _ := lookup(spec.Env, smtpPort); host != loopback || got != port {
+			t.Errorf("%s looks for it at %s:%s", spec.Name, host, got)
+		}
+	}
+	if !slices.Contains(probesOf(result), probe{"mail", "smtp://127.0.0.1:" + port}) {
+		t.Error("the start does not wait for it")
 	}
 }
 
