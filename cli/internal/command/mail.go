@@ -15,7 +15,7 @@ import (
 // newMailCommand returns "seaport mail".
 func newMailCommand(s *session) *cobra.Command {
 	cmd := group("mail", "Read the e-mails that a platform on this machine has sent",
-		newMailListCommand(s), newMailShowCommand(s), newMailCatchCommand())
+		newMailListCommand(s), newMailShowCommand(s), newMailCatchCommand(), newMailRelayCommand())
 	cmd.Long = `Under "seaport up" a mail catcher takes every e-mail and delivers none. It keeps them in mail/ in the
 data folder, an .eml file each, and these commands read them there, whether the platform runs or not.
 Remove the files you do not want any more.`

@@ -37,7 +37,7 @@ func Serve(ctx context.Context, listener net.Listener, folder string, out io.Wri
 	server.MaxMessageBytes, server.MaxRecipients = largestMail, mostRecipients
 	server.ReadTimeout, server.WriteTimeout = patience, patience
 	server.EnableSMTPUTF8 = true
-	server.ErrorLog = logger
+	server.ErrorLog = trouble{logger}
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		end(server, listener)
@@ -50,6 +50,20 @@ func Serve(ctx context.Context, listener net.Listener, folder string, out io.Wri
 		return nil
 	}
 	return fmt.Errorf("catching mails: %w", err)
+}
+
+// trouble is what the library has to say: that a client went away is no news.
+type trouble struct{ log *log.Logger }
+
+func (t trouble) Printf(format string, args ...any) { t.say(fmt.Sprintf(format, args...)) }
+func (t trouble) Println(args ...any)               { t.say(fmt.Sprint(args...)) }
+
+func (t trouble) say(text string) {
+	level := "INFO"
+	if strings.HasPrefix(text, "panic") {
+		level = "ERROR"
+	}
+	t.log.Printf("%s %s", level, text)
 }
 
 // end lets mails that are under way arrive.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log"
 	"net"
 	"net/smtp"
 	"net/textproto"
@@ -184,6 +185,17 @@ func TestEndsWithClients(t *testing.T) {
 		}
 	case <-time.After(10 * grace):
 		t.Error("it still runs")
+	}
+}
+
+// A client that goes away is no trouble for whoever reads the console; a panic is.
+func TestTrouble(t *testing.T) {
+	journal := &journal{}
+	trouble := trouble{log.New(journal, "", 0)}
+	trouble.Printf("error handling %s: reset", "127.0.0.1:1")
+	trouble.Println("panic serving x")
+	if want := "INFO error handling 127.0.0.1:1: reset\nERROR panic serving x\n"; journal.String() != want {
+		t.Errorf("it says %q, want %q", journal, want)
 	}
 }
 

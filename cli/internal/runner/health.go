@@ -19,14 +19,14 @@ type probe struct {
 	url  string
 }
 
-// probesOf lists what has to be healthy: each sidecar, the mail catcher, and the gateway, which speaks for the whole platform.
+// probesOf lists what has to be healthy: each sidecar, what mails go through, and the gateway, which speaks for the whole platform.
 func probesOf(plan *plan) []probe {
 	var probes []probe
 	for _, sidecar := range plan.sidecar {
 		probes = append(probes, probe{sidecar.Name, "http://" + address(sidecar.Ports["http"]) + "/v1.0/healthz"})
 	}
 	if plan.mail != nil {
-		probes = append(probes, probe{plan.mail.Name, "smtp://" + address(plan.mail.Ports["smtp"])})
+		probes = append(probes, plan.mail.probes()...)
 	}
 	for _, app := range plan.apps {
 		if port, public := app.Ports["public"]; public {
@@ -113,5 +113,8 @@ func askMail(ctx context.Context, address string, limit time.Duration) error {
 	if string(greeting) != "220" {
 		return fmt.Errorf("begins with %q", greeting)
 	}
+	// It would complain of a client that just goes.
+	_, _ = io.WriteString(conn, "QUIT\r\n")
+	_, _ = io.Copy(io.Discard, conn)
 	return nil
 }

@@ -15,19 +15,13 @@ import (
 // brokerURL is the environment variable by which a component asks for the bundled broker.
 const brokerURL = "SEAPORT_NATS_URL"
 
-// Environment variables by which a component asks for the mail catcher.
-const (
-	smtpHost = "SEAPORT_SMTP_HOST"
-	smtpPort = "SEAPORT_SMTP_PORT"
-)
-
 const loopback = "127.0.0.1"
 
 // plan is everything that is going to run. Ports are chosen once: they stay the same when a process is restarted.
 type plan struct {
 	broker  *process.Spec // nil if the profile has one of its own
 	url     string        // the broker's
-	mail    *process.Spec // the mail catcher; nil if the profile has a mail server of its own
+	mail    *mail         // nil if the profile has a mailer of its own
 	control []process.Spec
 	apps    []process.Spec
 	sidecar []process.Spec
@@ -41,7 +35,7 @@ func (p *plan) all() []process.Spec {
 		specs = append(specs, *p.broker)
 	}
 	if p.mail != nil {
-		specs = append(specs, *p.mail)
+		specs = append(specs, p.mail.catcher, p.mail.relay)
 	}
 	specs = append(specs, p.control...)
 	specs = append(specs, p.sidecar...)
@@ -67,7 +61,7 @@ func (p *planner) plan() (*plan, error) {
 			return nil, err
 		}
 	}
-	if p.set.RefersTo(smtpPort) {
+	if p.set.RefersTo(mailerURL) {
 		if err := p.planMail(result); err != nil {
 			return nil, err
 		}
@@ -125,33 +119,6 @@ func (p *planner) planBroker(result *plan) error {
 		Dir:  p.options.Data, Env: p.options.Environ, Ports: ports,
 	}
 	return nil
-}
-
-func (p *planner) planMail(result *plan) error {
-	ports, err := p.ports("smtp")
-	if err != nil {
-		return err
-	}
-	result.mail = &process.Spec{
-		Name: "mail",
-		Kind: process.Mail,
-		Path: p.options.Program,
-		Args: []string{"mail", "catch", "--data", p.options.Data, "--listen", address(ports["smtp"])},
-		Dir:  p.options.Data, Env: p.options.Environ, Ports: ports,
-	}
-	return nil
-}
-
-// asked is what components may ask for in the environment of sidecars.
-func (p *plan) asked() map[string]string {
-	env := map[string]string{}
-	if p.broker != nil {
-		env[brokerURL] = p.url
-	}
-	if p.mail != nil {
-		env[smtpHost], env[smtpPort] = loopback, strconv.Itoa(p.mail.Ports["smtp"])
-	}
-	return env
 }
 
 func (p *planner) planPlacement(result *plan) (string, error) {

@@ -24,7 +24,7 @@ func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
 	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
 	if refersToOurs {
 		component := resource.Component{}
-		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "port", EnvRef: smtpPort}}
+		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "url", EnvRef: mailerURL}}
 		set.Components = append(set.Components, component)
 	}
 	options.Data = "/data"
@@ -49,7 +49,7 @@ func TestPlanNamesReplicas(t *testing.T) {
 		names = append(names, spec.Name)
 	}
 	want := []string{
-		"nats", "mail", "placement", "scheduler",
+		"nats", "mailcatcher", "mailrelay", "placement", "scheduler",
 		"gateway.daprd", "vessel.daprd", "vessel#2.daprd", "vessel#3.daprd",
 		"gateway", "vessel", "vessel#2", "vessel#3",
 	}
@@ -61,10 +61,10 @@ func TestPlanNamesReplicas(t *testing.T) {
 func TestPlanWithoutBroker(t *testing.T) {
 	result := testPlan(t, Options{}, false)
 	if result.broker != nil || result.url != "" || result.mail != nil {
-		t.Error("a broker or mail catcher is planned that no component asks for")
+		t.Error("a broker or mail relay is planned that no component asks for")
 	}
 	for _, spec := range result.sidecar {
-		for _, key := range []string{brokerURL, smtpHost, smtpPort} {
+		for _, key := range []string{brokerURL, mailerURL, mailerToken} {
 			if _, set := lookup(spec.Env, key); set {
 				t.Errorf("%s has %s", spec.Name, key)
 			}
@@ -72,22 +72,41 @@ func TestPlanWithoutBroker(t *testing.T) {
 	}
 }
 
-// The mail catcher is this program, on the data folder of the run; sidecars, not apps, know where it is.
+// Mails go from sidecars to the relay, and from there to the catcher alone, whatever mail server the environment knows.
 func TestPlanMail(t *testing.T) {
-	result := testPlan(t, Options{Program: "/bin/seaport", Environ: []string{smtpPort + "=25"}}, true)
-	port := strconv.Itoa(result.mail.Ports["smtp"])
-	want := []string{"mail", "catch", "--data", "/data", "--listen", "127.0.0.1:" + port}
-	if result.mail.Path != "/bin/seaport" || !slices.Equal(result.mail.Args, want) {
-		t.Errorf("it is %s %v, want %v", result.mail.Path, result.mail.Args, want)
-	}
-	for _, spec := range result.sidecar {
-		host, _ := lookup(spec.Env, smtpHost)
-		if got, _ := lookup(spec.Env, smtpPort); host != loopback || got != port {
-			t.Errorf("%s looks for it at %s:%s", spec.Name, host, got)
+	result := testPlan(t, Options{Program: "/bin/seaport", Environ: []string{
+		"SEAPORT_SMTP_HOST=smtp.x.example", "SEAPORT_SMTP_PORT=25", "SEAPORT_SMTP_USER=u", "SEAPORT_SMTP_PASSWORD=p", mailerURL + "=http://x.example", mailerToken + "=t",
+	}}, true)
+	mail := result.mail
+	smtp, http := strconv.Itoa(mail.catcher.Ports["smtp"]), strconv.Itoa(mail.relay.Ports["http"])
+	for spec, want := range map[*process.Spec][]string{
+		&mail.catcher: {"mail", "catch", "--data", "/data", "--listen", "127.0.0.1:" + smtp},
+		&mail.relay:   {"mail", "relay", "--listen", "127.0.0.1:" + http},
+	} {
+		if spec.Path != "/bin/seaport" || !slices.Equal(spec.Args, want) {
+			t.Errorf("%s is %s %v, want %v", spec.Name, spec.Path, spec.Args, want)
 		}
 	}
-	if !slices.Contains(probesOf(result), probe{"mail", "smtp://127.0.0.1:" + port}) {
-		t.Error("the start does not wait for it")
+	if mail.token == "" || mail.token == "t" || mail.token == result.tokens["vessel"].Dapr {
+		t.Errorf("token %q is not its own", mail.token)
+	}
+	for key, want := range map[string]string{
+		"SEAPORT_SMTP_HOST": loopback, "SEAPORT_SMTP_PORT": smtp, "SEAPORT_SMTP_USER": "", "SEAPORT_SMTP_PASSWORD": "", mailerToken: mail.token,
+	} {
+		if got, set := lookup(mail.relay.Env, key); !set || got != want {
+			t.Errorf("%s of the relay = %q (set: %t), want %q", key, got, set, want)
+		}
+	}
+	for _, spec := range result.sidecar {
+		url, _ := lookup(spec.Env, mailerURL)
+		if token, _ := lookup(spec.Env, mailerToken); url != "http://127.0.0.1:"+http+"/" || token != mail.token {
+			t.Errorf("%s looks for it at %s with %q", spec.Name, url, token)
+		}
+	}
+	for _, want := range []probe{{"mailcatcher", "smtp://127.0.0.1:" + smtp}, {"mailrelay", "http://127.0.0.1:" + http + "/healthz"}} {
+		if !slices.Contains(probesOf(result), want) {
+			t.Errorf("the start does not wait for %s", want.name)
+		}
 	}
 }
 

@@ -218,7 +218,7 @@ const (
 )
 
 // stop ends everything from the outside in, so that whoever is still working has what it needs: the gateway, the apps,
-// their sidecars, then broker, mail catcher and control plane. What outlives its grace is killed. Closing kill ends all at once.
+// their sidecars, then broker, mail and control plane. What outlives its grace is killed. Closing kill ends all at once.
 func (p *platform) stop(kill <-chan struct{}) {
 	p.ending.Store(true)
 	p.mu.Lock()
