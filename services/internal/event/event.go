@@ -16,6 +16,7 @@ const (
 	UserCreated          = "user.created"
 	ConsignmentBooked    = "consignment.booked"
 	ConsignmentCancelled = "consignment.cancelled"
+	NotificationDead     = "notification.dead" // what the notification service could not do
 )
 
 const (

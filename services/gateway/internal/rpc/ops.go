@@ -14,7 +14,7 @@ import (
 )
 
 // Behind is the services behind the gateway, by app-id.
-var Behind = []string{"consignment", "inventory", "user", "vessel"}
+var Behind = []string{"consignment", "inventory", "notification", "user", "vessel"}
 
 // ops passes pings on to the service named in them.
 type ops struct {
