@@ -13,6 +13,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
@@ -170,6 +171,11 @@ func (w world) rules() []rule {
 			request: &userv1.RevokeTokensRequest{}}.forAnyone(invalid),
 		rule{method: userv1.UserService_RevokeTokens_FullMethodName, about: "of somebody else", route: "POST /v1/tokens:revoke",
 			request: &userv1.RevokeTokensRequest{UserId: w.third.UserID}}.answers(unknown, hidden, hidden, hidden, yes),
+
+		rule{method: notificationv1.NotificationService_SendEmail_FullMethodName,
+			request: &notificationv1.SendEmailRequest{}}.answers(unknown, denied, denied, denied, denied).by("consignment", "vessel", "inventory", "user"),
+		rule{method: notificationv1.NotificationService_ListEmails_FullMethodName, route: "GET /v1/emails",
+			request: &notificationv1.ListEmailsRequest{}}.answers(unknown, denied, denied, denied, yes),
 
 		rule{method: opsv1.OpsService_Ping_FullMethodName, route: "POST /v1/apps/{app_id}:ping", path: "/v1/apps/vessel:ping",
 			request: &opsv1.PingRequest{AppId: "vessel"}}.answers(unknown, yes, yes, yes, yes),

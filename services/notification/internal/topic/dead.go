@@ -30,7 +30,7 @@ func NewDeadLetters(publisher Publisher) DeadLetters { return DeadLetters{publis
 
 // Bury publishes an e-mail.
 func (d DeadLetters) Bury(ctx context.Context, e *notification.Email) error {
-	given, err := event.New(e.ID+".failed", event.NotificationDead, ToProto(e))
+	given, err := event.JSON.New(e.ID+".failed", event.NotificationDead, ToProto(e))
 	if err != nil {
 		return err
 	}
