@@ -182,6 +182,13 @@ func (w world) rules() []rule {
 		rule{method: opsv1.OpsService_PingPong_FullMethodName,
 			request: &opsv1.PingPongRequest{AppId: "vessel"}}.answers(unknown, yes, yes, yes, yes),
 
+		rule{method: opsv1.OpsService_ListDeadLetters_FullMethodName, route: "GET /v1/apps/{app_id}/deadLetters", path: "/v1/apps/vessel/deadLetters",
+			request: &opsv1.ListDeadLettersRequest{AppId: "vessel"}}.answers(unknown, denied, denied, denied, yes),
+		rule{method: opsv1.OpsService_ReplayDeadLetters_FullMethodName, route: "POST /v1/apps/{app_id}/deadLetters:replay", path: "/v1/apps/vessel/deadLetters:replay",
+			request: &opsv1.ReplayDeadLettersRequest{AppId: "vessel"}}.answers(unknown, denied, denied, denied, invalid),
+		rule{method: opsv1.OpsService_DiscardDeadLetters_FullMethodName, route: "POST /v1/apps/{app_id}/deadLetters:discard", path: "/v1/apps/vessel/deadLetters:discard",
+			request: &opsv1.DiscardDeadLettersRequest{AppId: "vessel"}}.answers(unknown, denied, denied, denied, invalid),
+
 		rule{method: grpc_health_v1.Health_Check_FullMethodName, request: &grpc_health_v1.HealthCheckRequest{}}.forAnyone(yes),
 		rule{method: grpc_health_v1.Health_List_FullMethodName, request: &grpc_health_v1.HealthListRequest{}}.forAnyone(yes),
 		rule{method: grpc_health_v1.Health_Watch_FullMethodName, request: &grpc_health_v1.HealthCheckRequest{}}.forAnyone(yes),

@@ -1,12 +1,8 @@
 package notification
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -108,21 +104,7 @@ func announceAgain(t *testing.T, p *platform.Platform, c *consignmentv1.Consignm
 	if err != nil {
 		t.Fatal(err)
 	}
-	process, _ := p.Record(t).Process("consignment.daprd")
-	target := url.URL{Scheme: "http", Host: "127.0.0.1:" + strconv.Itoa(process.Ports["http"]), Path: "/v1.0/publish/pubsub/consignment.booked",
-		RawQuery: url.Values{"metadata.cloudevent.id": {c.GetId() + ".booked"}, "metadata.cloudevent.type": {"seaport.event.v1.ConsignmentBooked"}}.Encode()}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target.String(), bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("dapr-api-token", p.APITokens(t, "consignment").Sidecar)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode >= 300 {
-		t.Fatalf("publishing: %s", response.Status)
-	}
+	p.Publish(t, "consignment", platform.Event{
+		ID: c.GetId() + ".booked", Topic: "consignment.booked", Type: "seaport.event.v1.ConsignmentBooked", ContentType: "application/json", Data: data,
+	})
 }

@@ -40,6 +40,7 @@ type platform struct {
 	auth    func(*userv1.AuthRequest) (*userv1.AuthResponse, error)
 	refresh func(*userv1.RefreshTokenRequest) (*userv1.RefreshTokenResponse, error)
 	revoke  func(*userv1.RevokeTokensRequest) error
+	letters *letterRack // instead of sampleLetters
 
 	mu       sync.Mutex
 	requests []proto.Message

@@ -76,6 +76,10 @@ var Every = auth.Rules{
 	opsv1.OpsService_Ping_FullMethodName:     {Roles: everybody},
 	opsv1.OpsService_PingPong_FullMethodName: {Roles: everybody},
 
+	opsv1.OpsService_ListDeadLetters_FullMethodName:    {Roles: admins},
+	opsv1.OpsService_ReplayDeadLetters_FullMethodName:  {Roles: admins},
+	opsv1.OpsService_DiscardDeadLetters_FullMethodName: {Roles: admins},
+
 	grpc_health_v1.Health_Check_FullMethodName: {Anyone: true},
 	grpc_health_v1.Health_List_FullMethodName:  {Anyone: true},
 	grpc_health_v1.Health_Watch_FullMethodName: {Anyone: true},

@@ -50,6 +50,30 @@ func (o *ops) Ping(ctx context.Context, req *opsv1.PingRequest) (*opsv1.PingResp
 	return client.Ping(ctx, req)
 }
 
+func (o *ops) ListDeadLetters(ctx context.Context, req *opsv1.ListDeadLettersRequest) (*opsv1.ListDeadLettersResponse, error) {
+	client, err := o.client(req.GetAppId())
+	if err != nil {
+		return nil, err
+	}
+	return client.ListDeadLetters(ctx, req)
+}
+
+func (o *ops) ReplayDeadLetters(ctx context.Context, req *opsv1.ReplayDeadLettersRequest) (*opsv1.ReplayDeadLettersResponse, error) {
+	client, err := o.client(req.GetAppId())
+	if err != nil {
+		return nil, err
+	}
+	return client.ReplayDeadLetters(ctx, req)
+}
+
+func (o *ops) DiscardDeadLetters(ctx context.Context, req *opsv1.DiscardDeadLettersRequest) (*opsv1.DiscardDeadLettersResponse, error) {
+	client, err := o.client(req.GetAppId())
+	if err != nil {
+		return nil, err
+	}
+	return client.DiscardDeadLetters(ctx, req)
+}
+
 func (o *ops) PingPong(stream opsv1.OpsService_PingPongServer) error {
 	first, err := stream.Recv()
 	if errors.Is(err, io.EOF) {
