@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -183,10 +184,10 @@ func (o *Office) keep(ctx context.Context, e sidecar.Event, reason error) error 
 	return err
 }
 
-// text returns what is kept of an error.
+// text returns what is kept of an error, which may quote anything.
 func text(err error) string {
 	reason := err.Error()
-	return reason[:min(len(reason), maxReason)]
+	return strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "\uFFFD")
 }
 
 // Page returns a page of dead letters, the newest first. Errors: INVALID_ARGUMENT.
@@ -214,22 +215,24 @@ func (o *Office) Get(ctx context.Context, ids []string) ([]Letter, error) {
 	return letters, nil
 }
 
-// Replay tries dead letters again and returns why each is still one, in their order; nil for what is handled, or
+// Replay tries dead letters again and returns why each is still one, in their order; "" for what is handled, or
 // gone. Errors: INVALID_ARGUMENT.
-func (o *Office) Replay(ctx context.Context, ids []string) ([]error, error) {
+func (o *Office) Replay(ctx context.Context, ids []string) (reasons []string, err error) {
 	letters, err := o.named(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	reasons := make([]error, len(ids))
+	reasons = make([]string, len(ids))
 	for i, id := range ids {
 		letter, there := letters[id]
 		if !there {
 			continue
 		}
-		if reasons[i] = o.replay(ctx, letter); reasons[i] == nil {
-			delete(letters, id) // it may be named twice
+		if reason := o.replay(ctx, letter); reason != nil {
+			reasons[i] = text(reason)
+			continue
 		}
+		delete(letters, id) // it may be named twice
 	}
 	return reasons, nil
 }

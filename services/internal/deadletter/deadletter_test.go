@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"seaport.example/services/internal/deadletter"
 	"seaport.example/services/internal/event"
@@ -22,13 +23,14 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 type service struct {
 	refuse  []string
 	handled []string
+	words   string // more of what it says about them
 }
 
 func (s *service) handle(_ context.Context, events []sidecar.Event) []error {
 	errs := make([]error, len(events))
 	for i, e := range events {
 		if slices.Contains(s.refuse, e.ID) {
-			errs[i] = errors.New(e.ID + " is poisoned")
+			errs[i] = errors.New(e.ID + " is poisoned" + s.words)
 			continue
 		}
 		s.handled = append(s.handled, e.ID)
@@ -121,7 +123,7 @@ func TestReplay(t *testing.T) {
 	s.refuse = []string{"b"} // a is mended
 	for round := range 2 {
 		reasons, err := o.Replay(t.Context(), []string{"b", "a", "a", "none"})
-		if err != nil || reasons[0] == nil || !strings.Contains(reasons[0].Error(), "b is poisoned") || errors.Join(reasons[1:]...) != nil {
+		if err != nil || reasons[0] != "b is poisoned" || strings.Join(reasons[1:], "") != "" {
 			t.Fatalf("round %d: %v, %v", round, reasons, err)
 		}
 		letters, err := o.Get(t.Context(), []string{"b"})
@@ -165,6 +167,20 @@ func TestWhich(t *testing.T) {
 		if _, err := o.Discard(t.Context(), ids); err == nil {
 			t.Errorf("discard of %s went through", name)
 		}
+	}
+}
+
+// A reason may quote what was in the event: it is cut, and made text.
+func TestReasonIsText(t *testing.T) {
+	t.Parallel()
+	s := &service{refuse: []string{"a"}, words: strings.Repeat("é", 1500) + "\xff"}
+	o := newOffice(t, sidecartest.New(), s)
+	if err := deliver(t, o, "vessel.dead", booked("a")); err != nil {
+		t.Fatal(err)
+	}
+	letters, _, err := o.Page(t.Context(), 0, "")
+	if err != nil || len(letters) != 1 || !utf8.ValidString(letters[0].Reason) || len(letters[0].Reason) > 2_010 {
+		t.Errorf("kept are %+v, %v", letters, err)
 	}
 }
 

@@ -33,11 +33,7 @@ func (s *service) ReplayDeadLetters(ctx context.Context, req *opsv1.ReplayDeadLe
 	}
 	resp := &opsv1.ReplayDeadLettersResponse{}
 	for i, id := range req.GetIds() {
-		result := &opsv1.ReplayResult{Id: id, Handled: reasons[i] == nil}
-		if reasons[i] != nil {
-			result.Reason = reasons[i].Error()
-		}
-		resp.Results = append(resp.Results, result)
+		resp.Results = append(resp.Results, &opsv1.ReplayResult{Id: id, Handled: reasons[i] == "", Reason: reasons[i]})
 	}
 	return resp, nil
 }
