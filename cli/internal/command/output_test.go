@@ -58,6 +58,8 @@ func TestOutput(t *testing.T) {
 		{"user-set-roles", []string{"user", "set-roles", "u7", "operator,ADMIN", "operator"}},
 		{"user-set-roles-none", []string{"user", "set-roles", "u7", "--none"}},
 		{"user-create", []string{"user", "create", "--name", "New Customer", "--email", "New@Freight.example", "--company", "Freight", "--password", "correct horse"}},
+		{"mail-sent", []string{"mail", "sent"}},
+		{"mail-sent-all", []string{"mail", "sent", "--all"}},
 		{"logout", []string{"logout"}},
 		{"deadletter-list", []string{"deadletter", "list", "notification", "--page-size", "2"}},
 		{"deadletter-list-all", []string{"deadletter", "list", "notification", "--all"}},

@@ -11,6 +11,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
@@ -29,6 +30,7 @@ var repeatable = map[string]bool{
 	vesselv1.VesselService_FindAvailable_FullMethodName:            true,
 	inventoryv1.InventoryService_StockDepot_FullMethodName:         true,
 	inventoryv1.InventoryService_ListDepots_FullMethodName:         true,
+	notificationv1.NotificationService_ListEmails_FullMethodName:   true,
 	userv1.UserService_Create_FullMethodName:                       true,
 	userv1.UserService_Get_FullMethodName:                          true,
 	userv1.UserService_List_FullMethodName:                         true,

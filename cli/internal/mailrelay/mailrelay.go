@@ -15,6 +15,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -102,8 +103,8 @@ func handler(cfg Config, logger *log.Logger) http.Handler {
 			return
 		}
 		if err := server.Send(r.Context(), raw); err != nil {
-			logger.Printf("WARN a mail was not taken: %v", err)
-			http.Error(w, err.Error(), statusOf(err))
+			logger.Printf("WARN a mail was not taken: %d", statusOf(err)) // what the mail server says may name an address
+			http.Error(w, strings.TrimPrefix(err.Error(), ErrRefused.Error()+": "), statusOf(err))
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)

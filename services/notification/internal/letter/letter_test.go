@@ -2,6 +2,7 @@ package letter_test
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"io"
 	"mime"
@@ -90,7 +91,7 @@ func parse(t *testing.T, raw []byte) (header mail.Header, parts map[string]strin
 	parts = make(map[string]string)
 	for reader := multipart.NewReader(m.Body, params["boundary"]); ; {
 		part, err := reader.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return m.Header, parts
 		}
 		if err != nil {

@@ -89,8 +89,8 @@ func (s *Sender) Deliver(ctx context.Context, id string) error {
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() == nil {
-			s.Log.Warn("an e-mail is not sent yet; will be tried again", "email", id, "in", wait, "error", err)
+		if ctx.Err() == nil { // one line an e-mail: with the sidecar away there are many
+			s.Log.Info("an e-mail is not sent yet; will be tried again", "email", id, "in", wait, "error", err)
 		}
 		select {
 		case <-time.After(wait):
@@ -130,13 +130,17 @@ func (s *Sender) step(ctx context.Context, id string, took *time.Time) (time.Dur
 		return nil
 	})
 	if storeErr != nil {
-		return s.pause(e.Attempts + 1), errors.Join(err, storeErr)
+		return s.pause(e.Attempts + 1), errors.Join(errNotTaken, storeErr)
 	}
 	if updated.Refused || updated.Attempts >= s.Attempts {
 		return storePause, s.giveUp(ctx, &updated)
 	}
-	return s.pause(updated.Attempts), err
+	return s.pause(updated.Attempts), errNotTaken
 }
+
+// errNotTaken stands for what the mail server said: that is kept with the e-mail, and does not belong into a log,
+// since it may name somebody's address.
+var errNotTaken = errors.New("the mail server did not take it")
 
 // send makes one attempt.
 func (s *Sender) send(ctx context.Context, e *Email) error {
@@ -169,7 +173,7 @@ func (s *Sender) giveUp(ctx context.Context, e *Email) error {
 	if err := s.Dead.Bury(ctx, &given); err != nil {
 		return err
 	}
-	s.Log.Warn("an e-mail was given up", "email", e.ID, "attempts", e.Attempts, "reason", e.Reason)
+	s.Log.Warn("an e-mail was given up", "email", e.ID, "attempts", e.Attempts, "refused", e.Refused)
 	_, err := s.Emails.Update(ctx, e.ID, func(doc *Email) error {
 		if doc.Status == Pending {
 			doc.Status = Failed

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/mail"
 	"strconv"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -67,10 +68,12 @@ func verdict(answer sidecar.Answer) error {
 	case code/100 == 2:
 		return nil
 	case code == 422: // what the mail server said for good
-		return fmt.Errorf("%w by the mail server: %s", notification.ErrRefused, said(answer))
+		return fmt.Errorf("%w: %s", notification.ErrRefused, said(answer))
 	}
 	return fmt.Errorf("the mailer answered %d: %s", code, said(answer))
 }
 
 // said is the beginning of what the mailer wrote.
-func said(answer sidecar.Answer) string { return string(answer.Data[:min(len(answer.Data), 300)]) }
+func said(answer sidecar.Answer) string {
+	return strings.TrimSpace(string(answer.Data[:min(len(answer.Data), 300)]))
+}

@@ -54,7 +54,7 @@ type Store struct {
 	seat   *seat.Seat
 	outbox *outbox.Outbox
 
-	writing sync.Mutex
+	writing chan struct{} // holds one token: the pages have one writer
 }
 
 var (
@@ -69,7 +69,10 @@ func New(cfg Config) *Store {
 		docs:  document.NewStore[notification.Email](cfg.State, emailPrefix),
 		list:  pages.New(cfg.State, "email"),
 		inbox: inbox.New(cfg.State, cfg.Now, cfg.Log),
+
+		writing: make(chan struct{}, 1),
 	}
+	s.writing <- struct{}{}
 	s.writer = s.list.Writer()
 	nothing := func(context.Context, []sidecar.Event) error { return nil } // to send is all that e-mails entail
 	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: deliverer(cfg.Deliver), Apply: nothing, Apart: true, Log: cfg.Log})
@@ -173,8 +176,12 @@ func (s *Store) commit(ctx context.Context, calls []notification.Call, claims *i
 	if err != nil {
 		return err
 	}
-	s.writing.Lock() // the pages have one writer
-	defer s.writing.Unlock()
+	select {
+	case <-s.writing:
+		defer func() { s.writing <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	held, err := s.seat.Current(ctx)
 	if err != nil {
 		return err
