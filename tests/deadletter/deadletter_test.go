@@ -87,13 +87,13 @@ func TestReplayAfterAFix(t *testing.T) {
 		t.Errorf("given up after %d attempts: the policy allows eight repeats", letter.GetAttempts())
 	}
 	admin := p.As(t, platform.Admin)
-	if out := admin.CLI(t, "deadletter", "list", "vessel"); out.Exit != 0 || !strings.Contains(out.Stdout, "early") {
+	if out := admin.CLI(t, "", "deadletter", "list", "vessel"); out.Exit != 0 || !strings.Contains(out.Stdout, "early") {
 		t.Errorf("listed: exit %d, %s%s", out.Exit, out.Stdout, out.Stderr)
 	}
-	if out := admin.CLI(t, "deadletter", "show", "vessel", "early"); out.Exit != 0 || !strings.Contains(out.Stdout, "c-early") || !strings.Contains(out.Stdout, "consignment.booked") {
+	if out := admin.CLI(t, "", "deadletter", "show", "vessel", "early"); out.Exit != 0 || !strings.Contains(out.Stdout, "c-early") || !strings.Contains(out.Stdout, "consignment.booked") {
 		t.Errorf("shown: exit %d, %s%s", out.Exit, out.Stdout, out.Stderr)
 	}
-	if out := admin.CLI(t, "deadletter", "replay", "vessel", "early"); out.Exit == 0 {
+	if out := admin.CLI(t, "", "deadletter", "replay", "vessel", "early"); out.Exit == 0 {
 		t.Errorf("replayed without its vessel: %s%s", out.Stdout, out.Stderr)
 	}
 	c := p.Client(t)
@@ -101,7 +101,7 @@ func TestReplayAfterAFix(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if out := admin.CLI(t, "deadletter", "replay", "vessel", "early"); out.Exit != 0 {
+		if out := admin.CLI(t, "", "deadletter", "replay", "vessel", "early"); out.Exit != 0 {
 			t.Errorf("replayed: exit %d, %s%s", out.Exit, out.Stdout, out.Stderr)
 		}
 		if room := freight.Room(t, c, vessel); room.GetFreeCapacity() != 3 {
