@@ -59,10 +59,10 @@ type Letter struct {
 	HTML    string
 }
 
-// Call is what calls for an e-mail, or, as it turns out, for none.
+// Call is what calls for an e-mail.
 type Call struct {
 	Key   string // the same whenever the same calls
-	Email *Email // nil for none
+	Email *Email
 }
 
 // Store is where e-mails are kept.
@@ -113,17 +113,20 @@ func NewNotices(cfg Config) *Notices { return &Notices{Config: cfg} }
 // of once. Who is not known gets none.
 func (s *Notices) Notify(ctx context.Context, notices []Notice) []error {
 	errs := make([]error, len(notices))
-	fresh, err := s.fresh(ctx, notices)
-	if err != nil {
-		return each(errs, err)
-	}
-	people := s.find(ctx, fresh)
-	calls := make(map[string]Call)
 	failed := make(map[string]error)
+	people := s.find(ctx, notices)
+	told := s.told(notices, people, failed)
+	fresh, err := s.fresh(ctx, told)
+	for i := range told {
+		if err != nil {
+			failed[told[i].Event] = err
+		}
+	}
+	calls := make(map[string]Call)
 	var order []Call
 	for i := range fresh {
 		n := &fresh[i]
-		email, err := s.write(n, people)
+		email, err := s.write(n)
 		if err != nil {
 			failed[n.Event] = err
 			continue
@@ -140,6 +143,27 @@ func (s *Notices) Notify(ctx context.Context, notices []Notice) []error {
 		errs[i] = failed[notices[i].Event]
 	}
 	return errs
+}
+
+// told returns the notices that have somebody to tell. The others have no effect, and so need no mark.
+func (s *Notices) told(notices []Notice, people map[string]*found, failed map[string]error) []Notice {
+	var told []Notice
+	for _, n := range notices {
+		if n.To.Address == "" {
+			f := people[n.Customer]
+			if f.err != nil {
+				failed[n.Event] = f.err
+				continue
+			}
+			if !f.known {
+				s.Log.Debug("nobody to write to", "topic", n.Topic, "event", n.Event)
+				continue
+			}
+			n.To = f.person
+		}
+		told = append(told, n)
+	}
+	return told
 }
 
 // fresh returns the notices that were not handled, each event once.
@@ -197,20 +221,9 @@ func (s *Notices) find(ctx context.Context, notices []Notice) map[string]*found 
 	return people
 }
 
-// write writes what a notice calls for: nil when there is nobody to write to.
-func (s *Notices) write(n *Notice, people map[string]*found) (*Email, error) {
+// write writes what a notice calls for.
+func (s *Notices) write(n *Notice) (*Email, error) {
 	to := n.To
-	if to.Address == "" {
-		f := people[n.Customer]
-		switch {
-		case f.err != nil:
-			return nil, f.err
-		case !f.known:
-			s.Log.Debug("nobody to write to", "topic", n.Topic, "event", n.Event)
-			return nil, nil
-		}
-		to = f.person
-	}
 	if err := checkAddress("email", to.Address); err != nil {
 		return nil, err
 	}

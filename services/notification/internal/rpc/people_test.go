@@ -26,6 +26,9 @@ func (r *register) Get(_ context.Context, req *userv1.GetRequest) (*userv1.GetRe
 	return &userv1.GetResponse{User: &userv1.User{Id: req.GetId(), Name: "Kane", Email: "kane@example.com"}}, nil
 }
 
+// anID is of the form that users' ids have.
+const anID = "01a1fccf-93a0-795e-9996-a3b492ffa72c"
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -34,12 +37,13 @@ func TestFind(t *testing.T) {
 		known bool
 		fails bool
 	}{
-		"a user":               {id: "u1", known: true},
-		"nobody":               {id: "customer-1", err: failure.NotFound("id", "there is no user")},
+		"a user":               {id: anID, known: true},
+		"nobody":               {id: anID, err: failure.NotFound("id", "there is no user")},
 		"no id of a user":      {id: "||", err: failure.Invalid("id", "must not")},
+		"a name":               {id: "customer-1"},
 		"who is me?":           {id: "me"},
-		"service away":         {id: "u1", err: failure.Unavailable(nil, "away"), fails: true},
-		"not for this service": {id: "u1", err: failure.Denied("not you"), fails: true},
+		"service away":         {id: anID, err: failure.Unavailable(nil, "away"), fails: true},
+		"not for this service": {id: anID, err: failure.Denied("not you"), fails: true},
 	} {
 		fake := sidecartest.New()
 		fake.App(t, "user", func(s grpc.ServiceRegistrar) { userv1.RegisterUserServiceServer(s, &register{err: c.err}) })
