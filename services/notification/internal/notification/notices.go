@@ -253,13 +253,6 @@ func (s *Notices) email(id string, n *Notice, to string, letter Letter) *Email {
 	}
 }
 
-func each(errs []error, err error) []error {
-	for i := range errs {
-		errs[i] = err
-	}
-	return errs
-}
-
 // What a service may ask for.
 const (
 	maxContent   = 100_000 // characters
