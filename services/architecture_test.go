@@ -63,6 +63,10 @@ var rules = []rule{
 		"seaport.example/services/gateway/internal/rest", "github.com/grpc-ecosystem/grpc-gateway/v2"})},
 	{packages: whole(`seaport.example/services/(gateway)/internal/edge`), may: slices.Concat(plumbing, []string{
 		"seaport.example/services/gateway/internal", "github.com/rs/cors", "golang.org/x/text", "golang.org/x/net/idna"})},
+	{packages: whole(`seaport.example/services/(notification)/internal/post`), may: slices.Concat(plumbing, domain, []string{
+		"seaport.example/services/notification/internal/letter"})},
+	{packages: whole(`seaport.example/services/(notification)/internal/rpc`), may: slices.Concat(plumbing, domain, []string{
+		"seaport.example/services/notification/internal/topic"})},
 	{packages: whole(`seaport.example/services/([a-z]+)/internal/(rpc|topic)`), may: slices.Concat(plumbing, domain)},
 	{packages: whole(`seaport.example/services/([a-z]+)/internal/store`), may: slices.Concat(plumbing, domain, []string{
 		"seaport.example/services/$1/internal/topic"})},
@@ -196,6 +200,10 @@ func TestRefuse(t *testing.T) {
 		{name: "test of a domain, its package", importer: services + "vessel/internal/vessel", imported: services + "vessel/internal/vessel", inTest: true, allowed: true},
 		{name: "test of a domain, plumbing", importer: services + "vessel/internal/vessel", imported: services + "internal/sidecar", inTest: true},
 		{name: "package nobody listed is domain", importer: services + "vessel/internal/voyage", imported: services + "internal/outbox"},
+		{name: "letter, files", importer: services + "notification/internal/letter", imported: "os"},
+		{name: "letter, its domain", importer: services + "notification/internal/letter", imported: services + "notification/internal/notification", allowed: true},
+		{name: "post, letters", importer: services + "notification/internal/post", imported: services + "notification/internal/letter", allowed: true},
+		{name: "post, a mail server", importer: services + "notification/internal/post", imported: "github.com/emersion/go-smtp"},
 		{name: "ledger, files", importer: services + "internal/ledger", imported: "os"},
 
 		{name: "rpc, its domain", importer: services + "vessel/internal/rpc", imported: services + "vessel/internal/vessel", allowed: true},

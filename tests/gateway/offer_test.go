@@ -24,7 +24,7 @@ type callOption = grpc.CallOption
 func codeOf(err error) codes.Code { return status.Code(err) }
 
 // apps are the services that run.
-var apps = []string{"gateway", "consignment", "vessel", "inventory", "user"}
+var apps = []string{"gateway", "consignment", "vessel", "inventory", "user", "notification"}
 
 // Reflection at the gateway tells of every service, so that grpcurl works.
 func TestReflection(t *testing.T) {
@@ -77,7 +77,8 @@ func TestOpenAPIDocument(t *testing.T) {
 	routes := []string{
 		"POST /v1/consignments", "GET /v1/consignments", "GET /v1/consignments/{id}", "POST /v1/consignments/{id}:cancel", "POST /v1/consignments:batchCreate",
 		"POST /v1/vessels", "GET /v1/vessels", "GET /v1/vessels/{id}", "GET /v1/vessels:findAvailable",
-		"POST /v1/depots:stock", "GET /v1/depots", "POST /v1/apps/{app_id}:ping",
+		"POST /v1/depots:stock", "GET /v1/depots", "GET /v1/emails", "POST /v1/apps/{app_id}:ping", "GET /v1/apps/{app_id}/deadLetters",
+		"POST /v1/apps/{app_id}/deadLetters:replay", "POST /v1/apps/{app_id}/deadLetters:discard",
 		"POST /v1/users", "GET /v1/users", "GET /v1/users/{id}", "POST /v1/users/{id}:setRoles",
 		"POST /v1/tokens", "POST /v1/tokens:refresh", "POST /v1/tokens:revoke", "POST /v1/tokens:validate",
 	}

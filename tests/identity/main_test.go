@@ -14,7 +14,7 @@ import (
 func TestMain(m *testing.M) { platform.Main(m) }
 
 // apps are the services that run.
-var apps = []string{"gateway", "consignment", "vessel", "inventory", "user"}
+var apps = []string{"gateway", "consignment", "vessel", "inventory", "user", "notification"}
 
 func codeOf(err error) codes.Code { return status.Code(err) }
 

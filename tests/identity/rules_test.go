@@ -40,6 +40,8 @@ func TestRules(t *testing.T) {
 			return r.nobody
 		case r.method == revoke:
 			return unknown
+		case contains(r.apps, "user"):
+			return codes.Unimplemented
 		}
 		return denied
 	}})

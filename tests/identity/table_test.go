@@ -13,6 +13,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
@@ -153,9 +154,9 @@ func (w world) rules() []rule {
 		rule{method: userv1.UserService_Create_FullMethodName, route: "POST /v1/users",
 			request: &userv1.CreateRequest{}}.forAnyone(invalid),
 		rule{method: userv1.UserService_Get_FullMethodName, about: "oneself", route: "GET /v1/users/{id}", path: "/v1/users/me",
-			request: &userv1.GetRequest{Id: "me"}}.answers(unknown, yes, yes, yes, yes),
+			request: &userv1.GetRequest{Id: "me"}}.answers(unknown, yes, yes, yes, yes).by("notification"),
 		rule{method: userv1.UserService_Get_FullMethodName, about: "a customer", route: "GET /v1/users/{id}", path: "/v1/users/" + w.mine.UserID,
-			request: &userv1.GetRequest{Id: w.mine.UserID}}.answers(unknown, yes, hidden, hidden, yes),
+			request: &userv1.GetRequest{Id: w.mine.UserID}}.answers(unknown, yes, hidden, hidden, yes).by("notification"),
 		rule{method: userv1.UserService_List_FullMethodName, route: "GET /v1/users",
 			request: &userv1.ListRequest{}}.answers(unknown, denied, denied, denied, yes),
 		rule{method: userv1.UserService_SetRoles_FullMethodName, route: "POST /v1/users/{id}:setRoles", path: "/v1/users/" + w.third.UserID + ":setRoles",
@@ -171,10 +172,22 @@ func (w world) rules() []rule {
 		rule{method: userv1.UserService_RevokeTokens_FullMethodName, about: "of somebody else", route: "POST /v1/tokens:revoke",
 			request: &userv1.RevokeTokensRequest{UserId: w.third.UserID}}.answers(unknown, hidden, hidden, hidden, yes),
 
+		rule{method: notificationv1.NotificationService_SendEmail_FullMethodName,
+			request: &notificationv1.SendEmailRequest{}}.answers(unknown, denied, denied, denied, denied).by("consignment", "vessel", "inventory", "user"),
+		rule{method: notificationv1.NotificationService_ListEmails_FullMethodName, route: "GET /v1/emails",
+			request: &notificationv1.ListEmailsRequest{}}.answers(unknown, denied, denied, denied, yes),
+
 		rule{method: opsv1.OpsService_Ping_FullMethodName, route: "POST /v1/apps/{app_id}:ping", path: "/v1/apps/vessel:ping",
 			request: &opsv1.PingRequest{AppId: "vessel"}}.answers(unknown, yes, yes, yes, yes),
 		rule{method: opsv1.OpsService_PingPong_FullMethodName,
 			request: &opsv1.PingPongRequest{AppId: "vessel"}}.answers(unknown, yes, yes, yes, yes),
+
+		rule{method: opsv1.OpsService_ListDeadLetters_FullMethodName, route: "GET /v1/apps/{app_id}/deadLetters", path: "/v1/apps/vessel/deadLetters",
+			request: &opsv1.ListDeadLettersRequest{AppId: "vessel"}}.answers(unknown, denied, denied, denied, yes),
+		rule{method: opsv1.OpsService_ReplayDeadLetters_FullMethodName, route: "POST /v1/apps/{app_id}/deadLetters:replay", path: "/v1/apps/vessel/deadLetters:replay",
+			request: &opsv1.ReplayDeadLettersRequest{AppId: "vessel"}}.answers(unknown, denied, denied, denied, invalid),
+		rule{method: opsv1.OpsService_DiscardDeadLetters_FullMethodName, route: "POST /v1/apps/{app_id}/deadLetters:discard", path: "/v1/apps/vessel/deadLetters:discard",
+			request: &opsv1.DiscardDeadLettersRequest{AppId: "vessel"}}.answers(unknown, denied, denied, denied, invalid),
 
 		rule{method: grpc_health_v1.Health_Check_FullMethodName, request: &grpc_health_v1.HealthCheckRequest{}}.forAnyone(yes),
 		rule{method: grpc_health_v1.Health_List_FullMethodName, request: &grpc_health_v1.HealthListRequest{}}.forAnyone(yes),

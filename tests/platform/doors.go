@@ -16,6 +16,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
@@ -30,8 +31,9 @@ type Client struct {
 	inventoryv1.InventoryServiceClient
 	opsv1.OpsServiceClient
 
-	Users userv1.UserServiceClient
-	Conn  *grpc.ClientConn
+	Users  userv1.UserServiceClient
+	Emails notificationv1.NotificationServiceClient
+	Conn   *grpc.ClientConn
 }
 
 // Client connects to the gateway as the operator.
@@ -125,6 +127,7 @@ func (p *Platform) connect(target string, token tokens, always map[string]string
 		InventoryServiceClient: inventoryv1.NewInventoryServiceClient(conn),
 		OpsServiceClient:       opsv1.NewOpsServiceClient(conn),
 		Users:                  userv1.NewUserServiceClient(conn),
+		Emails:                 notificationv1.NewNotificationServiceClient(conn),
 		Conn:                   conn,
 	}, nil
 }

@@ -150,7 +150,7 @@ func advice(st *status.Status, violations []violation, s *session) string {
 		case v.Type == "CONTAINERS", strings.HasSuffix(v.Field, "origin"):
 			return "\"seaport depot list\" shows the free containers of each depot, \"seaport depot stock\" adds some."
 		case strings.HasSuffix(v.Field, "app_id"):
-			return "The services are gateway, consignment, vessel, inventory and user."
+			return "The services are gateway, consignment, vessel, inventory, user and notification."
 		}
 	}
 	return ""

@@ -58,7 +58,20 @@ func TestOutput(t *testing.T) {
 		{"user-set-roles", []string{"user", "set-roles", "u7", "operator,ADMIN", "operator"}},
 		{"user-set-roles-none", []string{"user", "set-roles", "u7", "--none"}},
 		{"user-create", []string{"user", "create", "--name", "New Customer", "--email", "New@Freight.example", "--company", "Freight", "--password", "correct horse"}},
+		{"mail-sent", []string{"mail", "sent"}},
+		{"mail-sent-all", []string{"mail", "sent", "--all"}},
 		{"logout", []string{"logout"}},
+		{"deadletter-list", []string{"deadletter", "list", "notification", "--page-size", "2"}},
+		{"deadletter-list-all", []string{"deadletter", "list", "notification", "--all"}},
+		{"deadletter-list-none", []string{"deadletter", "list", "vessel"}},
+		{"deadletter-show", []string{"deadletter", "show", "notification", "e3.booked"}},
+		{"deadletter-show-hostile", []string{"deadletter", "show", "notification", "e2\x1b[2J"}},
+		{"deadletter-show-empty", []string{"deadletter", "show", "notification", "e1"}},
+		{"deadletter-replay", []string{"deadletter", "replay", "notification", "e3.booked", "e9"}},
+		{"deadletter-replay-none", []string{"deadletter", "replay", "vessel", "--all"}},
+		{"deadletter-discard", []string{"deadletter", "discard", "notification", "e3.booked", "e9", "e3.booked"}},
+		{"deadletter-discard-all", []string{"deadletter", "discard", "notification", "--all", "--yes"}},
+		{"deadletter-discard-none", []string{"deadletter", "discard", "vessel", "--all", "--yes"}},
 	}
 	p := newPlatform(t)
 	for _, tt := range tests {

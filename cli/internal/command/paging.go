@@ -51,6 +51,9 @@ func sayNext(w io.Writer, cmd *cobra.Command, next string) error {
 		return nil
 	}
 	again := []string{cmd.CommandPath()}
+	for _, arg := range cmd.Flags().Args() {
+		again = append(again, shellWord(arg))
+	}
 	for _, name := range []string{"server", "customer", "page-size"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			again = append(again, "--"+name, shellWord(f.Value.String()))

@@ -22,9 +22,9 @@ func newPingCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ping APP",
 		Short: "Measure the round trip to a service through its sidecar",
-		Long: `Sends strokes to the service with the app id APP (gateway, consignment, vessel, inventory or
-user), each when the one before was answered, and prints how long each took there and back. They go
-through the gateway and the sidecars on one stream; with --unary each is a call of its own.
+		Long: `Sends strokes to the service with the app id APP (gateway, consignment, vessel, inventory, user or
+notification), each when the one before was answered, and prints how long each took there and back.
+They go through the gateway and the sidecars on one stream; with --unary each is a call of its own.
 
 The first stroke of a stream includes opening it.`,
 		Example: `  seaport ping consignment -n 10
@@ -62,7 +62,7 @@ func completeApps(_ *cobra.Command, args []string, _ string) ([]cobra.Completion
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return []cobra.Completion{"gateway", "consignment", "vessel", "inventory", "user"}, cobra.ShellCompDirectiveNoFileComp
+	return []cobra.Completion{"gateway", "consignment", "vessel", "inventory", "user", "notification"}, cobra.ShellCompDirectiveNoFileComp
 }
 
 // pinger sends strokes to one service, each answered within the timeout.

@@ -22,6 +22,7 @@ import (
 	"seaport.example/cli/internal/credentials"
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
@@ -40,6 +41,7 @@ type platform struct {
 	auth    func(*userv1.AuthRequest) (*userv1.AuthResponse, error)
 	refresh func(*userv1.RefreshTokenRequest) (*userv1.RefreshTokenResponse, error)
 	revoke  func(*userv1.RevokeTokensRequest) error
+	letters *letterRack // instead of sampleLetters
 
 	mu       sync.Mutex
 	requests []proto.Message
@@ -64,6 +66,7 @@ func newPlatform(t *testing.T) *platform {
 	inventoryv1.RegisterInventoryServiceServer(server, &inventory{})
 	opsv1.RegisterOpsServiceServer(server, &ops{platform: p})
 	userv1.RegisterUserServiceServer(server, &users{platform: p})
+	notificationv1.RegisterNotificationServiceServer(server, &notifications{})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {

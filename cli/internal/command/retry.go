@@ -11,6 +11,8 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
+	opsv1 "seaport.example/proto/seaport/ops/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 )
@@ -28,6 +30,7 @@ var repeatable = map[string]bool{
 	vesselv1.VesselService_FindAvailable_FullMethodName:            true,
 	inventoryv1.InventoryService_StockDepot_FullMethodName:         true,
 	inventoryv1.InventoryService_ListDepots_FullMethodName:         true,
+	notificationv1.NotificationService_ListEmails_FullMethodName:   true,
 	userv1.UserService_Create_FullMethodName:                       true,
 	userv1.UserService_Get_FullMethodName:                          true,
 	userv1.UserService_List_FullMethodName:                         true,
@@ -35,6 +38,9 @@ var repeatable = map[string]bool{
 	userv1.UserService_RefreshToken_FullMethodName:                 true,
 	userv1.UserService_RevokeTokens_FullMethodName:                 true,
 	userv1.UserService_SetRoles_FullMethodName:                     true,
+	opsv1.OpsService_ListDeadLetters_FullMethodName:                true,
+	opsv1.OpsService_ReplayDeadLetters_FullMethodName:              true,
+	opsv1.OpsService_DiscardDeadLetters_FullMethodName:             true,
 }
 
 // retry bounds the repeats of a call.

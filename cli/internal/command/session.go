@@ -51,8 +51,8 @@ func (s *session) check() error {
 	if s.caller != nil {
 		return nil
 	}
-	if s.output != outputText && s.output != outputJSON {
-		return badInput("--output: must be text or json, not %q", s.output)
+	if err := s.checkOutput(); err != nil {
+		return err
 	}
 	if s.timeout <= 0 {
 		return badInput("--timeout: must be above zero, for instance 30s")
@@ -64,6 +64,14 @@ func (s *session) check() error {
 	s.address = address
 	s.caller, err = newCaller(s)
 	return err
+}
+
+// checkOutput is check for commands that call nobody.
+func (s *session) checkOutput() error {
+	if s.output != outputText && s.output != outputJSON {
+		return badInput("--output: must be text or json, not %q", s.output)
+	}
+	return nil
 }
 
 // format is the form of the output; text when the flag itself is wrong.

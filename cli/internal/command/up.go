@@ -27,7 +27,8 @@ func newUpCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Run the whole platform on this machine",
 		Long: `Runs what dapr.yaml describes: the apps, a Dapr sidecar for each, the Dapr control plane and,
-for profile local, a NATS broker. What is missing is built first: the apps each time, the pinned
+for profile local, a NATS broker; and a mail catcher, so that no e-mail leaves this machine
+("seaport mail"). What is missing is built first: the apps each time, the pinned
 Dapr runtime and broker once (see "seaport tools").
 
 Whatever crashes is started again. Ctrl-C or SIGTERM drains and stops everything within ten
@@ -63,6 +64,9 @@ Everything listens on this machine only; SEAPORT_LISTEN is the address of the pu
 			}
 			if !cmd.Flags().Changed("data") {
 				options.Data = filepath.Join(options.Root, options.Data)
+			}
+			if options.Program, err = os.Executable(); err != nil {
+				return err
 			}
 			options.Seed = !noSeed
 			options.Environ = os.Environ()

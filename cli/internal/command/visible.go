@@ -39,6 +39,19 @@ func visible(s string) string {
 	return out.String()
 }
 
+// visibleLines is visible for a text: line feeds and tabs act as they should.
+func visibleLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		cells := strings.Split(line, "\t")
+		for j, cell := range cells {
+			cells[j] = visible(cell)
+		}
+		lines[i] = strings.Join(cells, "\t")
+	}
+	return strings.Join(lines, "\n")
+}
+
 // visibleJSON is visible for JSON. Beyond ASCII, which JSON escapes itself, a hidden character
 // can only stand in a string, where its escape means the same.
 func visibleJSON(data []byte) []byte {

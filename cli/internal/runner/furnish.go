@@ -128,6 +128,10 @@ func (r *run) welcome() {
 	if relative, err := filepath.Rel(r.options.Here, sample); err == nil {
 		sample = relative
 	}
+	data := ""
+	if r.options.Data != filepath.Join(r.options.Root, ".seaport") {
+		data = " --data " + r.options.Data
+	}
 	p := r.platform
 	p.sayf("")
 	p.sayf("Seaport is ready: %s", r.url())
@@ -146,6 +150,10 @@ func (r *run) welcome() {
 	if !r.options.Insecure {
 		p.sayf("To look after vessels and depots, become the operator (passwords: %s):", filepath.Join(r.options.Data, UsersFile))
 		p.sayf("  %s login --email operator@seaport.example%s", r.options.Try, server)
+	}
+	if r.plan.mail != nil {
+		p.sayf("No e-mail leaves this machine. To read them:")
+		p.sayf("  %s mail list%s", r.options.Try, data)
 	}
 	p.sayf("Ctrl-C stops it; data stays in %s", r.options.Data)
 	p.sayf("")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,11 +19,14 @@ type probe struct {
 	url  string
 }
 
-// probesOf lists what has to be healthy: each sidecar, and the gateway, which speaks for the whole platform.
+// probesOf lists what has to be healthy: each sidecar, what mails go through, and the gateway, which speaks for the whole platform.
 func probesOf(plan *plan) []probe {
 	var probes []probe
 	for _, sidecar := range plan.sidecar {
 		probes = append(probes, probe{sidecar.Name, "http://" + address(sidecar.Ports["http"]) + "/v1.0/healthz"})
+	}
+	if plan.mail != nil {
+		probes = append(probes, plan.mail.probes()...)
 	}
 	for _, app := range plan.apps {
 		if port, public := app.Ports["public"]; public {
@@ -74,6 +78,9 @@ func failures(ctx context.Context, client *http.Client, probes []probe) []string
 }
 
 func ask(ctx context.Context, client *http.Client, url string) error {
+	if address, mail := strings.CutPrefix(url, "smtp://"); mail {
+		return askMail(ctx, address, client.Timeout)
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -88,4 +95,26 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 	}
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 2000))
 	return fmt.Errorf("%d %s", response.StatusCode, strings.TrimSpace(string(body)))
+}
+
+// askMail waits for the greeting of a mail server (RFC 5321, 4.3.1).
+func askMail(ctx context.Context, address string, limit time.Duration) error {
+	dialer := net.Dialer{Timeout: limit}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return errors.New("does not answer")
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(limit))
+	greeting := make([]byte, 3)
+	if _, err := io.ReadFull(conn, greeting); err != nil {
+		return errors.New("does not answer")
+	}
+	if string(greeting) != "220" {
+		return fmt.Errorf("begins with %q", greeting)
+	}
+	// It would complain of a client that just goes.
+	_, _ = io.WriteString(conn, "QUIT\r\n")
+	_, _ = io.Copy(io.Discard, conn)
+	return nil
 }

@@ -35,6 +35,8 @@ type Options struct {
 	// Verbose shows everything sidecars, broker and control plane log.
 	Verbose bool
 
+	// Program is the path of this program, which is the mail catcher as well.
+	Program string
 	// Environ is what children inherit: os.Environ.
 	Environ []string
 	// Out gets the log; Colour and Terminal say what it can show.

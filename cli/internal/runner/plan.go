@@ -21,6 +21,7 @@ const loopback = "127.0.0.1"
 type plan struct {
 	broker  *process.Spec // nil if the profile has one of its own
 	url     string        // the broker's
+	mail    *mail         // nil if the profile has a mailer of its own
 	control []process.Spec
 	apps    []process.Spec
 	sidecar []process.Spec
@@ -32,6 +33,9 @@ func (p *plan) all() []process.Spec {
 	var specs []process.Spec
 	if p.broker != nil {
 		specs = append(specs, *p.broker)
+	}
+	if p.mail != nil {
+		specs = append(specs, p.mail.catcher, p.mail.relay)
 	}
 	specs = append(specs, p.control...)
 	specs = append(specs, p.sidecar...)
@@ -57,6 +61,11 @@ func (p *planner) plan() (*plan, error) {
 			return nil, err
 		}
 	}
+	if p.set.RefersTo(mailerURL) {
+		if err := p.planMail(result); err != nil {
+			return nil, err
+		}
+	}
 	placement, err := p.planPlacement(result)
 	if err != nil {
 		return nil, err
@@ -78,7 +87,7 @@ func (p *planner) plan() (*plan, error) {
 			tokens := apiTokens{Dapr: p.newToken(), App: p.newToken()}
 			result.tokens[name] = tokens
 			result.apps = append(result.apps, p.app(app, name, ports, tokens))
-			result.sidecar = append(result.sidecar, p.sidecar(app, name, ports, tokens, result.url, placement, scheduler))
+			result.sidecar = append(result.sidecar, p.sidecar(app, name, ports, tokens, result.asked(), placement, scheduler))
 		}
 	}
 	return result, nil
@@ -183,7 +192,7 @@ func (p *planner) app(app runfile.App, name string, ports map[string]int, tokens
 	}
 }
 
-func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, tokens apiTokens, broker, placement, scheduler string) process.Spec {
+func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, tokens apiTokens, asked map[string]string, placement, scheduler string) process.Spec {
 	args := []string{
 		"--log-as-json",
 		"--app-id", app.AppID,
@@ -230,15 +239,12 @@ func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, to
 		delete(own, "profile")
 	}
 	env := map[string]string{"DAPR_HOST_IP": loopback}
-	if broker != "" {
-		env[brokerURL] = broker
-	}
 	return process.Spec{
 		Name: name + ".daprd", App: app.AppID, Kind: process.Sidecar,
 		Path: p.tools["daprd"], Args: args,
 		// Component files name their files relative to the data folder.
 		Dir:   p.options.Data,
-		Env:   environment(p.options.inherited(), env, tokens.environment()),
+		Env:   environment(p.options.inherited(), env, asked, tokens.environment()),
 		Ports: own,
 	}
 }

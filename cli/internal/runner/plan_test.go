@@ -11,7 +11,7 @@ import (
 	"seaport.example/cli/internal/runner/runfile"
 )
 
-func testPlan(t *testing.T, options Options, refersToBroker bool) *plan {
+func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
 	t.Helper()
 	next := 20_000
 	file := &runfile.File{}
@@ -22,9 +22,9 @@ func testPlan(t *testing.T, options Options, refersToBroker bool) *plan {
 		file.Apps = append(file.Apps, app)
 	}
 	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
-	if refersToBroker {
+	if refersToOurs {
 		component := resource.Component{}
-		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}}
+		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "url", EnvRef: mailerURL}}
 		set.Components = append(set.Components, component)
 	}
 	options.Data = "/data"
@@ -49,7 +49,7 @@ func TestPlanNamesReplicas(t *testing.T) {
 		names = append(names, spec.Name)
 	}
 	want := []string{
-		"nats", "placement", "scheduler",
+		"nats", "mailcatcher", "mailrelay", "placement", "scheduler",
 		"gateway.daprd", "vessel.daprd", "vessel#2.daprd", "vessel#3.daprd",
 		"gateway", "vessel", "vessel#2", "vessel#3",
 	}
@@ -60,12 +60,52 @@ func TestPlanNamesReplicas(t *testing.T) {
 
 func TestPlanWithoutBroker(t *testing.T) {
 	result := testPlan(t, Options{}, false)
-	if result.broker != nil || result.url != "" {
-		t.Error("a broker is planned that no component asks for")
+	if result.broker != nil || result.url != "" || result.mail != nil {
+		t.Error("a broker or mail relay is planned that no component asks for")
 	}
 	for _, spec := range result.sidecar {
-		if _, set := lookup(spec.Env, brokerURL); set {
-			t.Errorf("%s has %s", spec.Name, brokerURL)
+		for _, key := range []string{brokerURL, mailerURL, mailerToken} {
+			if _, set := lookup(spec.Env, key); set {
+				t.Errorf("%s has %s", spec.Name, key)
+			}
+		}
+	}
+}
+
+// Mails go from sidecars to the relay, and from there to the catcher alone, whatever mail server the environment knows.
+func TestPlanMail(t *testing.T) {
+	result := testPlan(t, Options{Program: "/bin/seaport", Environ: []string{
+		"SEAPORT_SMTP_HOST=smtp.x.example", "SEAPORT_SMTP_PORT=25", "SEAPORT_SMTP_USER=u", "SEAPORT_SMTP_PASSWORD=p", mailerURL + "=http://x.example", mailerToken + "=t",
+	}}, true)
+	mail := result.mail
+	smtp, http := strconv.Itoa(mail.catcher.Ports["smtp"]), strconv.Itoa(mail.relay.Ports["http"])
+	for spec, want := range map[*process.Spec][]string{
+		&mail.catcher: {"mail", "catch", "--data", "/data", "--listen", "127.0.0.1:" + smtp},
+		&mail.relay:   {"mail", "relay", "--listen", "127.0.0.1:" + http},
+	} {
+		if spec.Path != "/bin/seaport" || !slices.Equal(spec.Args, want) {
+			t.Errorf("%s is %s %v, want %v", spec.Name, spec.Path, spec.Args, want)
+		}
+	}
+	if mail.token == "" || mail.token == "t" || mail.token == result.tokens["vessel"].Dapr {
+		t.Errorf("token %q is not its own", mail.token)
+	}
+	for key, want := range map[string]string{
+		"SEAPORT_SMTP_HOST": loopback, "SEAPORT_SMTP_PORT": smtp, "SEAPORT_SMTP_USER": "", "SEAPORT_SMTP_PASSWORD": "", mailerToken: mail.token,
+	} {
+		if got, set := lookup(mail.relay.Env, key); !set || got != want {
+			t.Errorf("%s of the relay = %q (set: %t), want %q", key, got, set, want)
+		}
+	}
+	for _, spec := range result.sidecar {
+		url, _ := lookup(spec.Env, mailerURL)
+		if token, _ := lookup(spec.Env, mailerToken); url != "http://127.0.0.1:"+http+"/" || token != mail.token {
+			t.Errorf("%s looks for it at %s with %q", spec.Name, url, token)
+		}
+	}
+	for _, want := range []probe{{"mailcatcher", "smtp://127.0.0.1:" + smtp}, {"mailrelay", "http://127.0.0.1:" + http + "/healthz"}} {
+		if !slices.Contains(probesOf(result), want) {
+			t.Errorf("the start does not wait for %s", want.name)
 		}
 	}
 }

@@ -59,6 +59,8 @@ func (p *platform) filter(kind process.Kind) process.Filter {
 		return p.quiet(process.DaprLines(p.verbose))
 	case process.Broker:
 		return p.quiet(process.NATSLines(p.verbose))
+	case process.Mail:
+		return process.Warnings(p.verbose)
 	default:
 		return process.Everything
 	}
@@ -112,7 +114,7 @@ func (p *platform) fail(reason error) {
 }
 
 // startCrashes says how often a process may end before the platform was ready once.
-var startCrashes = map[process.Kind]int{process.App: 4, process.Sidecar: 2, process.Broker: 2, process.Control: 2}
+var startCrashes = map[process.Kind]int{process.App: 4, process.Sidecar: 2, process.Broker: 2, process.Control: 2, process.Mail: 2}
 
 // observe records what happens to a process and says so.
 func (p *platform) observe(event process.Event, output *process.Output) {
@@ -216,7 +218,7 @@ const (
 )
 
 // stop ends everything from the outside in, so that whoever is still working has what it needs: the gateway, the apps,
-// their sidecars, then broker and control plane. What outlives its grace is killed. Closing kill ends all at once.
+// their sidecars, then broker, mail and control plane. What outlives its grace is killed. Closing kill ends all at once.
 func (p *platform) stop(kill <-chan struct{}) {
 	p.ending.Store(true)
 	p.mu.Lock()

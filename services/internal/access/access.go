@@ -11,6 +11,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
@@ -55,7 +56,7 @@ var Inventory = auth.Rules{
 // User is the rules of the user service.
 var User = auth.Rules{
 	userv1.UserService_Create_FullMethodName:        {Anyone: true},
-	userv1.UserService_Get_FullMethodName:           {Roles: admins, Own: everybody},
+	userv1.UserService_Get_FullMethodName:           {Roles: admins, Own: everybody, Apps: []string{"notification"}},
 	userv1.UserService_List_FullMethodName:          {Roles: admins},
 	userv1.UserService_Auth_FullMethodName:          {Anyone: true},
 	userv1.UserService_ValidateToken_FullMethodName: {Anyone: true},
@@ -64,10 +65,20 @@ var User = auth.Rules{
 	userv1.UserService_SetRoles_FullMethodName:      {Roles: admins},
 }
 
+// Notification is the rules of the notification service.
+var Notification = auth.Rules{
+	notificationv1.NotificationService_SendEmail_FullMethodName:  {Apps: []string{"consignment", "vessel", "inventory", "user"}},
+	notificationv1.NotificationService_ListEmails_FullMethodName: {Roles: admins},
+}
+
 // Every is what every service has: its operation, its health, its description.
 var Every = auth.Rules{
 	opsv1.OpsService_Ping_FullMethodName:     {Roles: everybody},
 	opsv1.OpsService_PingPong_FullMethodName: {Roles: everybody},
+
+	opsv1.OpsService_ListDeadLetters_FullMethodName:    {Roles: admins},
+	opsv1.OpsService_ReplayDeadLetters_FullMethodName:  {Roles: admins},
+	opsv1.OpsService_DiscardDeadLetters_FullMethodName: {Roles: admins},
 
 	grpc_health_v1.Health_Check_FullMethodName: {Anyone: true},
 	grpc_health_v1.Health_List_FullMethodName:  {Anyone: true},
@@ -78,4 +89,4 @@ var Every = auth.Rules{
 }
 
 // Public is the rules of the gateway: those of every service, since it passes on what they offer.
-var Public = []auth.Rules{Consignment, Vessel, Inventory, User, Every}
+var Public = []auth.Rules{Consignment, Vessel, Inventory, User, Notification, Every}

@@ -58,7 +58,7 @@ func TestWhatIsNotForCustomers(t *testing.T) {
 			all[method[strings.LastIndex(method, "/")+1:]] = rule
 		}
 	}
-	for _, method := range []string{"CreateVessel", "StockDepot", "HoldCapacity", "ReleaseCapacity", "HoldContainers", "ReleaseContainers", "SetRoles"} {
+	for _, method := range []string{"CreateVessel", "StockDepot", "HoldCapacity", "ReleaseCapacity", "HoldContainers", "ReleaseContainers", "SetRoles", "SendEmail", "ListEmails"} {
 		rule, ok := all[method]
 		if !ok {
 			t.Errorf("%s has no rule", method)

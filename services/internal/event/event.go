@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	eventv1 "seaport.example/proto/seaport/event/v1"
 	"seaport.example/services/internal/sidecar"
 )
 
@@ -16,7 +17,22 @@ const (
 	UserCreated          = "user.created"
 	ConsignmentBooked    = "consignment.booked"
 	ConsignmentCancelled = "consignment.cancelled"
+	NotificationDead     = "notification.dead" // what the notification service could not do
 )
+
+// topics is what is published where, by the type of the payload.
+var topics = map[string]string{
+	typeOf(&eventv1.UserCreated{}):          UserCreated,
+	typeOf(&eventv1.ConsignmentBooked{}):    ConsignmentBooked,
+	typeOf(&eventv1.ConsignmentCancelled{}): ConsignmentCancelled,
+}
+
+// TopicOf returns the topic on which payloads of a type are published; empty when there is none.
+func TopicOf(payloadType string) string { return topics[payloadType] }
+
+func typeOf(payload proto.Message) string {
+	return string(payload.ProtoReflect().Descriptor().FullName())
+}
 
 const (
 	contentJSON     = "application/json"
@@ -56,13 +72,13 @@ func (e Encoding) New(id, topic string, payload proto.Message) (sidecar.Event, e
 		return sidecar.Event{}, fmt.Errorf("encode event %s: %w", id, err)
 	}
 	return sidecar.Event{
-		ID: id, Topic: topic, Type: string(payload.ProtoReflect().Descriptor().FullName()),
+		ID: id, Topic: topic, Type: typeOf(payload),
 		ContentType: contentType, Data: data,
 	}, nil
 }
 
 // Decode reads the payload by its content type. Fields it does not know are passed over: they
-// are from a newer producer.
+// are from a newer producer. Errors: one that is [sidecar.ErrUnreadable].
 func Decode(e sidecar.Event, payload proto.Message) error {
 	kind, _, _ := strings.Cut(e.ContentType, ";")
 	var err error
@@ -75,7 +91,7 @@ func Decode(e sidecar.Event, payload proto.Message) error {
 		err = fmt.Errorf("content type %q is not known", e.ContentType)
 	}
 	if err != nil {
-		return fmt.Errorf("decode event %s of %s: %w", e.ID, e.Topic, err)
+		return fmt.Errorf("decode event %s of %s: %w: %w", e.ID, e.Topic, sidecar.ErrUnreadable, err)
 	}
 	return nil
 }

@@ -10,17 +10,19 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	opsv1 "seaport.example/proto/seaport/ops/v1"
+	"seaport.example/services/internal/deadletter"
 )
 
 // Register puts the ops service of an app on its server.
-func Register(server grpc.ServiceRegistrar, appID string) {
-	opsv1.RegisterOpsServiceServer(server, &service{appID: appID})
+func Register(server grpc.ServiceRegistrar, appID string, letters *deadletter.Office) {
+	opsv1.RegisterOpsServiceServer(server, &service{appID: appID, letters: letters})
 }
 
 type service struct {
 	opsv1.UnimplementedOpsServiceServer
 
-	appID string
+	appID   string
+	letters *deadletter.Office
 }
 
 func (s *service) Ping(_ context.Context, req *opsv1.PingRequest) (*opsv1.PingResponse, error) {

@@ -50,6 +50,9 @@ type Config struct {
 	// Apply carries out what events entail in this service's own state, between their commit and
 	// their publication. After a crash it may run again.
 	Apply func(ctx context.Context, events []sidecar.Event) error
+	// Apart publishes each commit by itself, all of them at once and in no order, so that none waits for
+	// another that takes long. The Publisher then has no time limit and should try until it succeeds.
+	Apart bool
 	Log   *slog.Logger
 }
 
@@ -62,7 +65,7 @@ type Outbox struct {
 
 	mu        sync.Mutex
 	published []*stored     // their rows are to be deleted
-	returned  chan struct{} // a commit failed that was to delete some of them
+	returned  chan struct{} // there are rows to be deleted that nobody waits for
 }
 
 // stored is a commit that is in the store, as it is in its slot.
@@ -89,6 +92,11 @@ var ErrUncertain = errors.New("it is not known whether it was stored")
 // soon after. The items' keys must be fresh or belong to the seat. Unless the error is
 // [ErrUncertain] nothing is stored.
 func (o *Outbox) Commit(ctx context.Context, held seat.Held, items []sidecar.Item, events []sidecar.Event) error {
+	return o.commit(ctx, held, items, nil, events)
+}
+
+// commit is Commit that deletes keys as well.
+func (o *Outbox) commit(ctx context.Context, held seat.Held, items []sidecar.Item, deletes []string, events []sidecar.Event) error {
 	var slot int
 	select {
 	case slot = <-o.free:
@@ -104,7 +112,7 @@ func (o *Outbox) Commit(ctx context.Context, held seat.Held, items []sidecar.Ite
 	o.pending.Add(1)
 	// Rows that were published go with the next commit, at no cost of their own.
 	gone := o.takePublished()
-	err = o.cfg.State.Transact(ctx, append(slices.Clone(items), sidecar.Item{Key: entry.key, Data: row}), keysOf(gone))
+	err = o.cfg.State.Transact(ctx, append(slices.Clone(items), sidecar.Item{Key: entry.key, Data: row}), append(keysOf(gone), deletes...))
 	if err == nil {
 		o.release(gone...)
 	} else {
@@ -185,11 +193,17 @@ const publishEvery = 40 * time.Millisecond
 // quiet time is published at once.
 func (o *Outbox) Run(ctx context.Context) error {
 	var last time.Time
+	var apart sync.WaitGroup
+	defer apart.Wait()
 	idle := time.NewTimer(deleteAfter)
 	defer idle.Stop()
 	for {
 		select {
 		case entry := <-o.publish:
+			if o.cfg.Apart {
+				apart.Go(func() { o.publishApart(ctx, entry) })
+				continue
+			}
 			select {
 			case <-time.After(publishEvery - time.Since(last)):
 			case <-ctx.Done():
@@ -214,6 +228,14 @@ func (o *Outbox) Run(ctx context.Context) error {
 		gone := o.takePublished()
 		o.deleteRows(ctx, gone)
 		o.release(gone...)
+	}
+}
+
+// publishApart publishes one commit, and has its row deleted unless ctx ends.
+func (o *Outbox) publishApart(ctx context.Context, entry *stored) {
+	o.publishUntilTaken(ctx, []*stored{entry})
+	if ctx.Err() == nil {
+		o.giveBack([]*stored{entry})
 	}
 }
 
@@ -247,7 +269,7 @@ func (o *Outbox) keepPublished(entries []*stored) int {
 	return len(o.published)
 }
 
-// giveBack is keepPublished for a commit that failed to delete the rows.
+// giveBack is keepPublished for whoever does not see to it that the rows are deleted.
 func (o *Outbox) giveBack(entries []*stored) {
 	o.keepPublished(entries)
 	select {
@@ -280,15 +302,57 @@ func (o *Outbox) Drained(atMost time.Duration) bool {
 	return false
 }
 
+// Adopt makes all that a dead replica left this replica's own, to be published in the background: for events
+// that take longer than a seat may wait for [Outbox.Finish].
+func (o *Outbox) Adopt(ctx context.Context, own, dead seat.Held) error {
+	left, err := o.left(ctx, dead)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	o.cfg.Log.Info("taking over what a dead replica left", "commits", len(left))
+	for some := range slices.Chunk(left, adoptTogether) {
+		var events []sidecar.Event
+		for _, entry := range some {
+			events = append(events, entry.Events...)
+		}
+		if err := o.commit(ctx, own, nil, keysOf(some), events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adoptTogether is how many commits of a dead replica become one.
+const adoptTogether = 16
+
 // Finish applies and publishes all that a dead replica left in its slots.
 func (o *Outbox) Finish(ctx context.Context, dead seat.Held) error {
+	left, err := o.left(ctx, dead)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	for _, entry := range left {
+		if err := o.cfg.Apply(ctx, entry.Events); err != nil {
+			return err
+		}
+	}
+	o.cfg.Log.Info("publishing what a dead replica left", "commits", len(left))
+	o.publishUntilTaken(ctx, left)
+	if ctx.Err() == nil {
+		o.deleteRows(ctx, left)
+	}
+	return ctx.Err()
+}
+
+// left reads the commits in a dead replica's slots.
+func (o *Outbox) left(ctx context.Context, dead seat.Held) ([]*stored, error) {
 	keys := make([]string, slots)
 	for slot := range slots {
 		keys[slot] = slotKey(dead.Term, slot)
 	}
 	values, err := o.cfg.State.GetMany(ctx, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var left []*stored
 	for _, key := range keys {
@@ -297,22 +361,11 @@ func (o *Outbox) Finish(ctx context.Context, dead seat.Held) error {
 		}
 		entry := &stored{key: key}
 		if err := json.Unmarshal(values[key].Data, entry); err != nil {
-			return fmt.Errorf("decode %q: %w", key, err)
-		}
-		if err := o.cfg.Apply(ctx, entry.Events); err != nil {
-			return err
+			return nil, fmt.Errorf("decode %q: %w", key, err)
 		}
 		left = append(left, entry)
 	}
-	if len(left) == 0 {
-		return nil
-	}
-	o.cfg.Log.Info("publishing what a dead replica left", "commits", len(left))
-	o.publishUntilTaken(ctx, left)
-	if ctx.Err() == nil {
-		o.deleteRows(ctx, left)
-	}
-	return ctx.Err()
+	return left, nil
 }
 
 // publishUntilTaken publishes events, however long it takes, unless ctx ends.
@@ -324,8 +377,11 @@ func (o *Outbox) publishUntilTaken(ctx context.Context, entries []*stored) {
 		}
 	}
 	for topic, events := range byTopic {
-		o.insist(ctx, "events not published", func(ctx context.Context) error {
-			return o.cfg.Publisher.Publish(ctx, topic, events)
+		o.insist(ctx, "events not published", func(bounded context.Context) error {
+			if o.cfg.Apart {
+				bounded = ctx
+			}
+			return o.cfg.Publisher.Publish(bounded, topic, events)
 		})
 	}
 }

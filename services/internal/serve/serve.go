@@ -23,6 +23,7 @@ import (
 
 	"seaport.example/services/internal/access"
 	"seaport.example/services/internal/auth"
+	"seaport.example/services/internal/deadletter"
 	"seaport.example/services/internal/ops"
 	"seaport.example/services/internal/sidecar"
 )
@@ -73,8 +74,11 @@ func Run(ctx context.Context, s Service) error {
 	checks := health.NewServer()
 	checks.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	healthv1.RegisterHealthServer(server, checks)
-	sidecar.Register(server, s.Handlers, s.Log)
-	ops.Register(server, s.Config.AppID)
+	letters := deadletter.New(deadletter.Config{
+		App: s.Config.AppID, State: s.Sidecar.State("statestore"), Handlers: s.Handlers, Now: time.Now, Log: s.Log,
+	})
+	sidecar.Register(server, letters.Handlers(), s.Log)
+	ops.Register(server, s.Config.AppID, letters)
 	if s.Register != nil {
 		s.Register(server)
 	}

@@ -249,7 +249,7 @@ func TestPortTaken(t *testing.T) {
 // A service does not start with a method that no rule speaks of.
 func TestMethodWithoutARule(t *testing.T) {
 	t.Parallel()
-	s := guarded(t, serve.Service{Config: config(t), Log: slog.New(slog.DiscardHandler)})
+	s := guarded(t, serve.Service{Config: config(t), Sidecar: sayYes(t, new(atomic.Bool)), Log: slog.New(slog.DiscardHandler)})
 	s.Register = func(r grpc.ServiceRegistrar) {
 		r.RegisterService(&grpc.ServiceDesc{ServiceName: "test.New", HandlerType: (*any)(nil),
 			Methods: []grpc.MethodDesc{{MethodName: "Call"}}}, struct{}{})

@@ -95,10 +95,12 @@ func unpack(message Event) ([]Event, error) {
 	}
 	var events []Event
 	if err := json.Unmarshal(message.Data, &events); err != nil {
-		return nil, fmt.Errorf("unpack message %s of %s: %w", message.ID, message.Topic, err)
+		return nil, fmt.Errorf("unpack message %s of %s: %w: %w", message.ID, message.Topic, ErrUnreadable, err)
 	}
 	for i := range events {
-		events[i].Topic = message.Topic
+		if events[i].Topic == "" { // else it is where the event was published: a dead letter comes elsewhere
+			events[i].Topic = message.Topic
+		}
 	}
 	return events, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc"
@@ -17,9 +18,16 @@ import (
 )
 
 // Handler handles events of one topic: one error an event, in their order. An event with an
-// error is delivered again, later and a bounded number of times, then goes to the dead letters.
+// error is delivered again, later and a bounded number of times, then goes to the dead letters: at once
+// if the error is [ErrUnreadable].
 // An event may come twice, late and in any order.
 type Handler func(ctx context.Context, events []Event) []error
+
+// DeadSuffix ends the topics of dead letters, "<app-id>.dead".
+const DeadSuffix = ".dead"
+
+// ErrUnreadable says that an event is not what it should be: it is no use to deliver it again.
+var ErrUnreadable = errors.New("it cannot be read")
 
 // Callbacks is what the sidecar calls in this app. The SDK's would not do: it lacks bulk
 // delivery, and an event of a bulk subscription would be dropped without a word.
@@ -74,14 +82,14 @@ func (c *Callbacks) ListInputBindings(context.Context, *emptypb.Empty) (*runtime
 
 // OnTopicEvent takes one event.
 func (c *Callbacks) OnTopicEvent(ctx context.Context, req *runtimev1.TopicEventRequest) (*runtimev1.TopicEventResponse, error) {
-	errs, err := c.handle(ctx, req.GetTopic(), []Event{{
+	outcomes, err := c.handle(ctx, req.GetTopic(), []Event{{
 		ID: req.GetId(), Topic: req.GetTopic(), Type: req.GetType(),
 		ContentType: req.GetDataContentType(), Data: req.GetData(),
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return &runtimev1.TopicEventResponse{Status: outcome(errs[0])}, nil
+	return &runtimev1.TopicEventResponse{Status: outcomes[0]}, nil
 }
 
 // OnBulkTopicEvent takes many events in one call.
@@ -90,13 +98,13 @@ func (c *Callbacks) OnBulkTopicEvent(ctx context.Context, req *runtimev1.TopicEv
 	for i, entry := range req.GetEntries() {
 		events[i] = eventOf(req.GetTopic(), entry)
 	}
-	errs, err := c.handle(ctx, req.GetTopic(), events)
+	outcomes, err := c.handle(ctx, req.GetTopic(), events)
 	if err != nil {
 		return nil, err
 	}
 	resp := &runtimev1.TopicEventBulkResponse{Statuses: make([]*runtimev1.TopicEventBulkResponseEntry, len(events))}
 	for i, entry := range req.GetEntries() {
-		resp.Statuses[i] = &runtimev1.TopicEventBulkResponseEntry{EntryId: entry.GetEntryId(), Status: outcome(errs[i])}
+		resp.Statuses[i] = &runtimev1.TopicEventBulkResponseEntry{EntryId: entry.GetEntryId(), Status: outcomes[i]}
 	}
 	return resp, nil
 }
@@ -106,43 +114,56 @@ func (c *Callbacks) OnBulkTopicEventAlpha1(ctx context.Context, req *runtimev1.T
 	return c.OnBulkTopicEvent(ctx, req)
 }
 
-// handle passes the events of messages to the topic's handler, and returns one error a message:
+// handle passes the events of messages to the topic's handler, and returns one outcome a message:
 // a batch in which an event failed is delivered again as a whole, and those that succeeded do no
 // harm by coming twice.
-func (c *Callbacks) handle(ctx context.Context, topic string, messages []Event) ([]error, error) {
+func (c *Callbacks) handle(ctx context.Context, topic string, messages []Event) ([]outcome, error) {
 	handler, ok := c.handlers[topic]
 	if !ok {
 		// UNIMPLEMENTED would be acknowledged and the event lost.
 		return nil, status.Errorf(codes.Internal, "no handler for topic %q", topic)
 	}
-	errs := make([]error, len(messages))
+	outcomes := make([]outcome, len(messages)) // SUCCESS, as it begins
 	var events []Event
 	var from []int // the message an event is from
+	failed := make([][]error, len(messages))
 	for i, message := range messages {
 		inside, err := unpack(message)
-		errs[i] = err
+		switch {
+		case err != nil && strings.HasSuffix(topic, DeadSuffix):
+			inside = []Event{message} // to be kept as it is
+		case err != nil:
+			failed[i] = append(failed[i], err)
+		}
 		for _, e := range inside {
 			events, from = append(events, e), append(from, i)
 		}
 	}
 	for n, err := range handler(ctx, events) {
 		if err != nil {
-			errs[from[n]] = errors.Join(errs[from[n]], fmt.Errorf("event %s: %w", events[n].ID, err))
+			failed[from[n]] = append(failed[from[n]], fmt.Errorf("event %s: %w", events[n].ID, err))
 		}
 	}
-	for i, err := range errs {
-		if err != nil {
-			c.log.Warn("message failed and will be delivered again", "topic", topic, "message", messages[i].ID, "error", err)
+	for i, errs := range failed {
+		if len(errs) > 0 {
+			outcomes[i] = outcomeOf(errs)
+			c.log.Warn("message failed", "topic", topic, "message", messages[i].ID, "outcome", outcomes[i], "error", errors.Join(errs...))
 		}
 	}
-	return errs, nil
+	return outcomes, nil
 }
 
-func outcome(err error) runtimev1.TopicEventResponse_TopicEventResponseStatus {
-	if err != nil {
-		return runtimev1.TopicEventResponse_RETRY
+type outcome = runtimev1.TopicEventResponse_TopicEventResponseStatus
+
+// outcomeOf says what is to become of a message that failed: it comes again or, where that is no use, goes to
+// the dead letters at once.
+func outcomeOf(errs []error) outcome {
+	for _, err := range errs {
+		if !errors.Is(err, ErrUnreadable) {
+			return runtimev1.TopicEventResponse_RETRY
+		}
 	}
-	return runtimev1.TopicEventResponse_SUCCESS
+	return runtimev1.TopicEventResponse_DROP
 }
 
 // eventOf reads an entry, which holds a CloudEvent either taken apart or as its JSON.

@@ -249,7 +249,7 @@ func TestBatchWithAPoisonedEvent(t *testing.T) {
 	messages = append(messages, broken)
 	r := &recorder{fail: []string{"bad"}}
 	outcomes := deliver(t, callbacks(map[string]sidecar.Handler{"t": r.handle}), messages)
-	if want := []string{"SUCCESS", "RETRY", "SUCCESS", "RETRY"}; !slices.Equal(outcomes, want) {
+	if want := []string{"SUCCESS", "RETRY", "SUCCESS", "DROP"}; !slices.Equal(outcomes, want) {
 		t.Errorf("outcomes %q, want %q", outcomes, want)
 	}
 	if len(r.got) != 6 {

@@ -43,6 +43,7 @@ type Write struct {
 type Item struct {
 	Key  string
 	Data []byte
+	TTL  time.Duration // whole seconds after which the key is gone; 0 means never
 }
 
 // State returns the named state store.
@@ -140,9 +141,7 @@ func (s *State) Put(ctx context.Context, writes ...Write) error {
 		if w.ETag != "" {
 			items[i].Etag = &commonv1.Etag{Value: w.ETag}
 		}
-		if w.TTL > 0 {
-			items[i].Metadata = map[string]string{"ttlInSeconds": strconv.Itoa(int(w.TTL.Seconds()))}
-		}
+		items[i].Metadata = lasting(w.TTL)
 	}
 	_, err := s.client.SaveState(ctx, &runtimev1.SaveStateRequest{StoreName: s.store, States: items})
 	if status.Code(err) == codes.Aborted {
@@ -154,6 +153,14 @@ func (s *State) Put(ctx context.Context, writes ...Write) error {
 	return nil
 }
 
+// lasting is the metadata of a key that is gone after a time.
+func lasting(ttl time.Duration) map[string]string {
+	if ttl <= 0 {
+		return nil
+	}
+	return map[string]string{"ttlInSeconds": strconv.Itoa(int(ttl.Seconds()))}
+}
+
 // Transact writes and deletes keys in one transaction, whatever they hold. Only keys that are
 // fresh, or whose content is the same whoever writes it, belong here: there is no condition,
 // since not every store rolls back when one fails.
@@ -161,7 +168,7 @@ func (s *State) Transact(ctx context.Context, upserts []Item, deletes []string) 
 	ops := make([]*runtimev1.TransactionalStateOperation, 0, len(upserts)+len(deletes))
 	for _, item := range upserts {
 		ops = append(ops, &runtimev1.TransactionalStateOperation{
-			OperationType: "upsert", Request: &commonv1.StateItem{Key: item.Key, Value: item.Data},
+			OperationType: "upsert", Request: &commonv1.StateItem{Key: item.Key, Value: item.Data, Metadata: lasting(item.TTL)},
 		})
 	}
 	for _, key := range deletes {

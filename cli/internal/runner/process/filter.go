@@ -48,6 +48,11 @@ var expected = []string{
 	"quota exceeds the maximum value",
 }
 
+// Warnings returns a Filter for logs whose lines begin with their level: those of level INFO only if verbose.
+func Warnings(verbose bool) Filter {
+	return func(line string) (string, bool) { return line, verbose || !strings.HasPrefix(line, "INFO ") }
+}
+
 var natsLevel = regexp.MustCompile(`\[(INF|WRN|ERR|FTL|DBG|TRC)\] (.*)$`)
 
 // NATSLines returns a Filter for the broker's log: warnings and worse only unless verbose.

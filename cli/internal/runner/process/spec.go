@@ -20,6 +20,7 @@ const (
 	Sidecar Kind = "sidecar"
 	Broker  Kind = "broker"
 	Control Kind = "control" // the Dapr control plane
+	Mail    Kind = "mail"    // what e-mails go through
 )
 
 // Spec says what to run. The ports are for the record; the process knows them from its arguments.

@@ -78,6 +78,8 @@ type Subscription struct {
 			MaxAwaitDurationMs int  `yaml:"maxAwaitDurationMs"`
 		} `yaml:"bulkSubscribe"`
 	} `yaml:"spec"`
+
+	doc *document.Document
 }
 
 type header struct {
@@ -137,7 +139,7 @@ func Load(components, profile string) (*Set, error) {
 			problems = append(problems, set.readFile(filepath.Join(folder, entry.Name()), names))
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
+	if err := errors.Join(append(problems, set.checkTopics())...); err != nil {
 		return nil, err
 	}
 	return set, nil
@@ -279,6 +281,7 @@ func (s *Set) addSubscription(doc *document.Document) error {
 	case spec.Routes.Default == "" && len(spec.Routes.Rules) == 0:
 		return doc.Problemf([]any{"spec"}, "subscription %q has no spec.routes: nothing would be delivered", subscription.Name())
 	}
+	subscription.doc = doc
 	s.Subscriptions = append(s.Subscriptions, subscription)
-	return s.checkTopic(doc, subscription.Spec.PubsubName, subscription.Spec.Topic)
+	return nil
 }

@@ -58,10 +58,17 @@ func (s *Set) readTopics(components string) error {
 	return errors.Join(problems...)
 }
 
-// checkTopic refuses a subscription to a topic that nobody publishes to: it would hear nothing, without a word.
-func (s *Set) checkTopic(doc *document.Document, pubsub, topic string) error {
-	if slices.Contains(s.declared[pubsub], topic) {
-		return nil
+// checkTopics refuses a subscription to a topic that nobody publishes to: it would hear nothing, without a word. What
+// is published to a dead-letter topic is what another subscription leaves there.
+func (s *Set) checkTopics() error {
+	var problems []error
+	for _, subscription := range s.Subscriptions {
+		pubsub, topic := subscription.Spec.PubsubName, subscription.Spec.Topic
+		topics, dead := s.Topics(pubsub)
+		if !slices.Contains(topics, topic) && !slices.Contains(dead, topic) {
+			problems = append(problems, subscription.doc.Problemf([]any{"spec", "topic"},
+				"topic %q of %q is neither declared in %s nor a dead-letter topic: correct it, or declare it there", topic, pubsub, TopicsFile))
+		}
 	}
-	return doc.Problemf([]any{"spec", "topic"}, "topic %q of %q is not declared in %s: correct it, or declare it there", topic, pubsub, TopicsFile)
+	return errors.Join(problems...)
 }

@@ -24,6 +24,518 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// DeadLetter is an event that a service could not handle.
+type DeadLetter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The topic it was published to; empty when that cannot be told.
+	Topic string `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	// What its payload is, for instance "seaport.event.v1.ConsignmentBooked".
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// How the payload is encoded, for instance "application/json".
+	ContentType string `protobuf:"bytes,4,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// The payload as it came.
+	Data []byte `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	// Why it could not be handled, the last time.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How often that was tried, the sidecar's retries included.
+	Attempts int32 `protobuf:"varint,7,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// When it was given up.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When it was tried last.
+	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetter) Reset() {
+	*x = DeadLetter{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetter) ProtoMessage() {}
+
+func (x *DeadLetter) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
+func (*DeadLetter) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *DeadLetter) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
+// ListDeadLettersRequest asks for a page.
+type ListDeadLettersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service, by its Dapr app-id; empty: the one that receives the call.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Only these, in this order; those that are gone are left out. Empty: all, page by page.
+	Ids []string `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`
+	// How many at most: 1 to 200; 0 means 50.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty: the newest page.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersRequest) Reset() {
+	*x = ListDeadLettersRequest{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersRequest) ProtoMessage() {}
+
+func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListDeadLettersRequest) GetAppId() string {
+	if x != nil {
+		return x.AppId
+	}
+	return ""
+}
+
+func (x *ListDeadLettersRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *ListDeadLettersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeadLettersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDeadLettersResponse is a page.
+type ListDeadLettersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest first.
+	DeadLetters []*DeadLetter `protobuf:"bytes,1,rep,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
+	// Asks for the page after this one; empty when there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersResponse) Reset() {
+	*x = ListDeadLettersResponse{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersResponse) ProtoMessage() {}
+
+func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListDeadLettersResponse) GetDeadLetters() []*DeadLetter {
+	if x != nil {
+		return x.DeadLetters
+	}
+	return nil
+}
+
+func (x *ListDeadLettersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// ReplayDeadLettersRequest says what to try again.
+type ReplayDeadLettersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service, by its Dapr app-id; empty: the one that receives the call.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Which: at most 100.
+	Ids           []string `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayDeadLettersRequest) Reset() {
+	*x = ReplayDeadLettersRequest{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayDeadLettersRequest) ProtoMessage() {}
+
+func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*ReplayDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReplayDeadLettersRequest) GetAppId() string {
+	if x != nil {
+		return x.AppId
+	}
+	return ""
+}
+
+func (x *ReplayDeadLettersRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// ReplayDeadLettersResponse says what came of it.
+type ReplayDeadLettersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result an id, in their order.
+	Results       []*ReplayResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayDeadLettersResponse) Reset() {
+	*x = ReplayDeadLettersResponse{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayDeadLettersResponse) ProtoMessage() {}
+
+func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*ReplayDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReplayDeadLettersResponse) GetResults() []*ReplayResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// ReplayResult is what came of one dead letter.
+type ReplayResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether it is handled now, and gone; also when it was gone before.
+	Handled bool `protobuf:"varint,2,opt,name=handled,proto3" json:"handled,omitempty"`
+	// Why it is not handled.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayResult) Reset() {
+	*x = ReplayResult{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayResult) ProtoMessage() {}
+
+func (x *ReplayResult) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayResult.ProtoReflect.Descriptor instead.
+func (*ReplayResult) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ReplayResult) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ReplayResult) GetHandled() bool {
+	if x != nil {
+		return x.Handled
+	}
+	return false
+}
+
+func (x *ReplayResult) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// DiscardDeadLettersRequest says what to delete.
+type DiscardDeadLettersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service, by its Dapr app-id; empty: the one that receives the call.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Which: at most 100.
+	Ids           []string `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardDeadLettersRequest) Reset() {
+	*x = DiscardDeadLettersRequest{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardDeadLettersRequest) ProtoMessage() {}
+
+func (x *DiscardDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*DiscardDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DiscardDeadLettersRequest) GetAppId() string {
+	if x != nil {
+		return x.AppId
+	}
+	return ""
+}
+
+func (x *DiscardDeadLettersRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// DiscardDeadLettersResponse says what was deleted.
+type DiscardDeadLettersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many were there and are deleted.
+	Discarded     int32 `protobuf:"varint,1,opt,name=discarded,proto3" json:"discarded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardDeadLettersResponse) Reset() {
+	*x = DiscardDeadLettersResponse{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardDeadLettersResponse) ProtoMessage() {}
+
+func (x *DiscardDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*DiscardDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DiscardDeadLettersResponse) GetDiscarded() int32 {
+	if x != nil {
+		return x.Discarded
+	}
+	return 0
+}
+
 // PingRequest is one ping.
 type PingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -37,7 +549,7 @@ type PingRequest struct {
 
 func (x *PingRequest) Reset() {
 	*x = PingRequest{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -49,7 +561,7 @@ func (x *PingRequest) String() string {
 func (*PingRequest) ProtoMessage() {}
 
 func (x *PingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -62,7 +574,7 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{0}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PingRequest) GetAppId() string {
@@ -94,7 +606,7 @@ type PingResponse struct {
 
 func (x *PingResponse) Reset() {
 	*x = PingResponse{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -106,7 +618,7 @@ func (x *PingResponse) String() string {
 func (*PingResponse) ProtoMessage() {}
 
 func (x *PingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -119,7 +631,7 @@ func (x *PingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResponse.ProtoReflect.Descriptor instead.
 func (*PingResponse) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{1}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PingResponse) GetAppId() string {
@@ -157,7 +669,7 @@ type PingPongRequest struct {
 
 func (x *PingPongRequest) Reset() {
 	*x = PingPongRequest{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -169,7 +681,7 @@ func (x *PingPongRequest) String() string {
 func (*PingPongRequest) ProtoMessage() {}
 
 func (x *PingPongRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -182,7 +694,7 @@ func (x *PingPongRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingPongRequest.ProtoReflect.Descriptor instead.
 func (*PingPongRequest) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{2}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PingPongRequest) GetAppId() string {
@@ -212,7 +724,7 @@ type PingPongResponse struct {
 
 func (x *PingPongResponse) Reset() {
 	*x = PingPongResponse{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +736,7 @@ func (x *PingPongResponse) String() string {
 func (*PingPongResponse) ProtoMessage() {}
 
 func (x *PingPongResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +749,7 @@ func (x *PingPongResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingPongResponse.ProtoReflect.Descriptor instead.
 func (*PingPongResponse) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{3}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PingPongResponse) GetAppId() string {
@@ -258,7 +770,43 @@ var File_seaport_ops_v1_ops_proto protoreflect.FileDescriptor
 
 const file_seaport_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
-	"\x18seaport/ops/v1/ops.proto\x12\x0eseaport.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
+	"\x18seaport/ops/v1/ops.proto\x12\x0eseaport.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x02\n" +
+	"\n" +
+	"DeadLetter\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12!\n" +
+	"\fcontent_type\x18\x04 \x01(\tR\vcontentType\x12\x12\n" +
+	"\x04data\x18\x05 \x01(\fR\x04data\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1a\n" +
+	"\battempts\x18\a \x01(\x05R\battempts\x12;\n" +
+	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12;\n" +
+	"\vupdate_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"updateTime\"}\n" +
+	"\x16ListDeadLettersRequest\x12\x15\n" +
+	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x10\n" +
+	"\x03ids\x18\x02 \x03(\tR\x03ids\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"\x80\x01\n" +
+	"\x17ListDeadLettersResponse\x12=\n" +
+	"\fdead_letters\x18\x01 \x03(\v2\x1a.seaport.ops.v1.DeadLetterR\vdeadLetters\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"C\n" +
+	"\x18ReplayDeadLettersRequest\x12\x15\n" +
+	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x10\n" +
+	"\x03ids\x18\x02 \x03(\tR\x03ids\"S\n" +
+	"\x19ReplayDeadLettersResponse\x126\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.seaport.ops.v1.ReplayResultR\aresults\"P\n" +
+	"\fReplayResult\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\ahandled\x18\x02 \x01(\bR\ahandled\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"D\n" +
+	"\x19DiscardDeadLettersRequest\x12\x15\n" +
+	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x10\n" +
+	"\x03ids\x18\x02 \x03(\tR\x03ids\":\n" +
+	"\x1aDiscardDeadLettersResponse\x12\x1c\n" +
+	"\tdiscarded\x18\x01 \x01(\x05R\tdiscarded\"@\n" +
 	"\vPingRequest\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\"~\n" +
@@ -272,11 +820,14 @@ const file_seaport_ops_v1_ops_proto_rawDesc = "" +
 	"\x06stroke\x18\x02 \x01(\x03R\x06stroke\"A\n" +
 	"\x10PingPongResponse\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x16\n" +
-	"\x06stroke\x18\x02 \x01(\x03R\x06stroke2\xa2\x01\n" +
+	"\x06stroke\x18\x02 \x01(\x03R\x06stroke2\xdd\x03\n" +
 	"\n" +
 	"OpsService\x12A\n" +
 	"\x04Ping\x12\x1b.seaport.ops.v1.PingRequest\x1a\x1c.seaport.ops.v1.PingResponse\x12Q\n" +
-	"\bPingPong\x12\x1f.seaport.ops.v1.PingPongRequest\x1a .seaport.ops.v1.PingPongResponse(\x010\x01B,Z*seaport.example/proto/seaport/ops/v1;opsv1b\x06proto3"
+	"\bPingPong\x12\x1f.seaport.ops.v1.PingPongRequest\x1a .seaport.ops.v1.PingPongResponse(\x010\x01\x12b\n" +
+	"\x0fListDeadLetters\x12&.seaport.ops.v1.ListDeadLettersRequest\x1a'.seaport.ops.v1.ListDeadLettersResponse\x12h\n" +
+	"\x11ReplayDeadLetters\x12(.seaport.ops.v1.ReplayDeadLettersRequest\x1a).seaport.ops.v1.ReplayDeadLettersResponse\x12k\n" +
+	"\x12DiscardDeadLetters\x12).seaport.ops.v1.DiscardDeadLettersRequest\x1a*.seaport.ops.v1.DiscardDeadLettersResponseB,Z*seaport.example/proto/seaport/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_seaport_ops_v1_ops_proto_rawDescOnce sync.Once
@@ -290,25 +841,43 @@ func file_seaport_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_seaport_ops_v1_ops_proto_rawDescData
 }
 
-var file_seaport_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_seaport_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_seaport_ops_v1_ops_proto_goTypes = []any{
-	(*PingRequest)(nil),           // 0: seaport.ops.v1.PingRequest
-	(*PingResponse)(nil),          // 1: seaport.ops.v1.PingResponse
-	(*PingPongRequest)(nil),       // 2: seaport.ops.v1.PingPongRequest
-	(*PingPongResponse)(nil),      // 3: seaport.ops.v1.PingPongResponse
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*DeadLetter)(nil),                 // 0: seaport.ops.v1.DeadLetter
+	(*ListDeadLettersRequest)(nil),     // 1: seaport.ops.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 2: seaport.ops.v1.ListDeadLettersResponse
+	(*ReplayDeadLettersRequest)(nil),   // 3: seaport.ops.v1.ReplayDeadLettersRequest
+	(*ReplayDeadLettersResponse)(nil),  // 4: seaport.ops.v1.ReplayDeadLettersResponse
+	(*ReplayResult)(nil),               // 5: seaport.ops.v1.ReplayResult
+	(*DiscardDeadLettersRequest)(nil),  // 6: seaport.ops.v1.DiscardDeadLettersRequest
+	(*DiscardDeadLettersResponse)(nil), // 7: seaport.ops.v1.DiscardDeadLettersResponse
+	(*PingRequest)(nil),                // 8: seaport.ops.v1.PingRequest
+	(*PingResponse)(nil),               // 9: seaport.ops.v1.PingResponse
+	(*PingPongRequest)(nil),            // 10: seaport.ops.v1.PingPongRequest
+	(*PingPongResponse)(nil),           // 11: seaport.ops.v1.PingPongResponse
+	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
 }
 var file_seaport_ops_v1_ops_proto_depIdxs = []int32{
-	4, // 0: seaport.ops.v1.PingResponse.answer_time:type_name -> google.protobuf.Timestamp
-	0, // 1: seaport.ops.v1.OpsService.Ping:input_type -> seaport.ops.v1.PingRequest
-	2, // 2: seaport.ops.v1.OpsService.PingPong:input_type -> seaport.ops.v1.PingPongRequest
-	1, // 3: seaport.ops.v1.OpsService.Ping:output_type -> seaport.ops.v1.PingResponse
-	3, // 4: seaport.ops.v1.OpsService.PingPong:output_type -> seaport.ops.v1.PingPongResponse
-	3, // [3:5] is the sub-list for method output_type
-	1, // [1:3] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	12, // 0: seaport.ops.v1.DeadLetter.create_time:type_name -> google.protobuf.Timestamp
+	12, // 1: seaport.ops.v1.DeadLetter.update_time:type_name -> google.protobuf.Timestamp
+	0,  // 2: seaport.ops.v1.ListDeadLettersResponse.dead_letters:type_name -> seaport.ops.v1.DeadLetter
+	5,  // 3: seaport.ops.v1.ReplayDeadLettersResponse.results:type_name -> seaport.ops.v1.ReplayResult
+	12, // 4: seaport.ops.v1.PingResponse.answer_time:type_name -> google.protobuf.Timestamp
+	8,  // 5: seaport.ops.v1.OpsService.Ping:input_type -> seaport.ops.v1.PingRequest
+	10, // 6: seaport.ops.v1.OpsService.PingPong:input_type -> seaport.ops.v1.PingPongRequest
+	1,  // 7: seaport.ops.v1.OpsService.ListDeadLetters:input_type -> seaport.ops.v1.ListDeadLettersRequest
+	3,  // 8: seaport.ops.v1.OpsService.ReplayDeadLetters:input_type -> seaport.ops.v1.ReplayDeadLettersRequest
+	6,  // 9: seaport.ops.v1.OpsService.DiscardDeadLetters:input_type -> seaport.ops.v1.DiscardDeadLettersRequest
+	9,  // 10: seaport.ops.v1.OpsService.Ping:output_type -> seaport.ops.v1.PingResponse
+	11, // 11: seaport.ops.v1.OpsService.PingPong:output_type -> seaport.ops.v1.PingPongResponse
+	2,  // 12: seaport.ops.v1.OpsService.ListDeadLetters:output_type -> seaport.ops.v1.ListDeadLettersResponse
+	4,  // 13: seaport.ops.v1.OpsService.ReplayDeadLetters:output_type -> seaport.ops.v1.ReplayDeadLettersResponse
+	7,  // 14: seaport.ops.v1.OpsService.DiscardDeadLetters:output_type -> seaport.ops.v1.DiscardDeadLettersResponse
+	10, // [10:15] is the sub-list for method output_type
+	5,  // [5:10] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_seaport_ops_v1_ops_proto_init() }
@@ -322,7 +891,7 @@ func file_seaport_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seaport_ops_v1_ops_proto_rawDesc), len(file_seaport_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,8 +21,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OpsService_Ping_FullMethodName     = "/seaport.ops.v1.OpsService/Ping"
-	OpsService_PingPong_FullMethodName = "/seaport.ops.v1.OpsService/PingPong"
+	OpsService_Ping_FullMethodName               = "/seaport.ops.v1.OpsService/Ping"
+	OpsService_PingPong_FullMethodName           = "/seaport.ops.v1.OpsService/PingPong"
+	OpsService_ListDeadLetters_FullMethodName    = "/seaport.ops.v1.OpsService/ListDeadLetters"
+	OpsService_ReplayDeadLetters_FullMethodName  = "/seaport.ops.v1.OpsService/ReplayDeadLetters"
+	OpsService_DiscardDeadLetters_FullMethodName = "/seaport.ops.v1.OpsService/DiscardDeadLetters"
 )
 
 // OpsServiceClient is the client API for OpsService service.
@@ -37,6 +40,16 @@ type OpsServiceClient interface {
 	// PingPong answers every stroke with one of its own until the caller closes the stream.
 	// Errors: as Ping.
 	PingPong(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PingPongRequest, PingPongResponse], error)
+	// ListDeadLetters returns a page of the events that a service could not handle, the newest first;
+	// for admins. Errors: NOT_FOUND for an app_id that does not exist.
+	ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
+	// ReplayDeadLetters has a service handle dead letters again. One that succeeds is gone; one that
+	// fails stays, with its new reason. Replaying twice does no harm: handling an event is idempotent.
+	// For admins. Errors: NOT_FOUND for an app_id that does not exist.
+	ReplayDeadLetters(ctx context.Context, in *ReplayDeadLettersRequest, opts ...grpc.CallOption) (*ReplayDeadLettersResponse, error)
+	// DiscardDeadLetters deletes dead letters for good; those that are gone already are no error. For
+	// admins. Errors: NOT_FOUND for an app_id that does not exist.
+	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
 }
 
 type opsServiceClient struct {
@@ -70,6 +83,36 @@ func (c *opsServiceClient) PingPong(ctx context.Context, opts ...grpc.CallOption
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type OpsService_PingPongClient = grpc.BidiStreamingClient[PingPongRequest, PingPongResponse]
 
+func (c *opsServiceClient) ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeadLettersResponse)
+	err := c.cc.Invoke(ctx, OpsService_ListDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *opsServiceClient) ReplayDeadLetters(ctx context.Context, in *ReplayDeadLettersRequest, opts ...grpc.CallOption) (*ReplayDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayDeadLettersResponse)
+	err := c.cc.Invoke(ctx, OpsService_ReplayDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *opsServiceClient) DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiscardDeadLettersResponse)
+	err := c.cc.Invoke(ctx, OpsService_DiscardDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OpsServiceServer is the server API for OpsService service.
 // All implementations must embed UnimplementedOpsServiceServer
 // for forward compatibility.
@@ -82,6 +125,16 @@ type OpsServiceServer interface {
 	// PingPong answers every stroke with one of its own until the caller closes the stream.
 	// Errors: as Ping.
 	PingPong(grpc.BidiStreamingServer[PingPongRequest, PingPongResponse]) error
+	// ListDeadLetters returns a page of the events that a service could not handle, the newest first;
+	// for admins. Errors: NOT_FOUND for an app_id that does not exist.
+	ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
+	// ReplayDeadLetters has a service handle dead letters again. One that succeeds is gone; one that
+	// fails stays, with its new reason. Replaying twice does no harm: handling an event is idempotent.
+	// For admins. Errors: NOT_FOUND for an app_id that does not exist.
+	ReplayDeadLetters(context.Context, *ReplayDeadLettersRequest) (*ReplayDeadLettersResponse, error)
+	// DiscardDeadLetters deletes dead letters for good; those that are gone already are no error. For
+	// admins. Errors: NOT_FOUND for an app_id that does not exist.
+	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
 	mustEmbedUnimplementedOpsServiceServer()
 }
 
@@ -97,6 +150,15 @@ func (UnimplementedOpsServiceServer) Ping(context.Context, *PingRequest) (*PingR
 }
 func (UnimplementedOpsServiceServer) PingPong(grpc.BidiStreamingServer[PingPongRequest, PingPongResponse]) error {
 	return status.Error(codes.Unimplemented, "method PingPong not implemented")
+}
+func (UnimplementedOpsServiceServer) ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeadLetters not implemented")
+}
+func (UnimplementedOpsServiceServer) ReplayDeadLetters(context.Context, *ReplayDeadLettersRequest) (*ReplayDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayDeadLetters not implemented")
+}
+func (UnimplementedOpsServiceServer) DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiscardDeadLetters not implemented")
 }
 func (UnimplementedOpsServiceServer) mustEmbedUnimplementedOpsServiceServer() {}
 func (UnimplementedOpsServiceServer) testEmbeddedByValue()                    {}
@@ -144,6 +206,60 @@ func _OpsService_PingPong_Handler(srv interface{}, stream grpc.ServerStream) err
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type OpsService_PingPongServer = grpc.BidiStreamingServer[PingPongRequest, PingPongResponse]
 
+func _OpsService_ListDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).ListDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_ListDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).ListDeadLetters(ctx, req.(*ListDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OpsService_ReplayDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).ReplayDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_ReplayDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).ReplayDeadLetters(ctx, req.(*ReplayDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OpsService_DiscardDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiscardDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).DiscardDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_DiscardDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).DiscardDeadLetters(ctx, req.(*DiscardDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OpsService_ServiceDesc is the grpc.ServiceDesc for OpsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -154,6 +270,18 @@ var OpsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Ping",
 			Handler:    _OpsService_Ping_Handler,
+		},
+		{
+			MethodName: "ListDeadLetters",
+			Handler:    _OpsService_ListDeadLetters_Handler,
+		},
+		{
+			MethodName: "ReplayDeadLetters",
+			Handler:    _OpsService_ReplayDeadLetters_Handler,
+		},
+		{
+			MethodName: "DiscardDeadLetters",
+			Handler:    _OpsService_DiscardDeadLetters_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

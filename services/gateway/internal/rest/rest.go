@@ -20,6 +20,7 @@ import (
 
 	consignmentv1 "seaport.example/services/gateway/internal/rest/seaport/consignment/v1"
 	inventoryv1 "seaport.example/services/gateway/internal/rest/seaport/inventory/v1"
+	notificationv1 "seaport.example/services/gateway/internal/rest/seaport/notification/v1"
 	opsv1 "seaport.example/services/gateway/internal/rest/seaport/ops/v1"
 	userv1 "seaport.example/services/gateway/internal/rest/seaport/user/v1"
 	vesselv1 "seaport.example/services/gateway/internal/rest/seaport/vessel/v1"
@@ -45,6 +46,7 @@ GET  /v1/consignments        what was booked, the newest first
 POST /v1/consignments        book a consignment
 GET  /v1/vessels             the fleet and the room on it
 GET  /v1/depots              the depots and their empty containers
+GET  /v1/emails              what was written to people (admins)
 
 GET  /openapi.json           every route
 GET  /healthz                whether the platform is ready
@@ -83,6 +85,7 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, cfg Config) (http.Handl
 		vesselv1.RegisterVesselServiceHandler,
 		inventoryv1.RegisterInventoryServiceHandler,
 		userv1.RegisterUserServiceHandler,
+		notificationv1.RegisterNotificationServiceHandler,
 		opsv1.RegisterOpsServiceHandler,
 	} {
 		if err := register(ctx, routes, conn); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // Behind is the services behind the gateway, by app-id.
-var Behind = []string{"consignment", "inventory", "user", "vessel"}
+var Behind = []string{"consignment", "inventory", "notification", "user", "vessel"}
 
 // ops passes pings on to the service named in them.
 type ops struct {
@@ -48,6 +48,30 @@ func (o *ops) Ping(ctx context.Context, req *opsv1.PingRequest) (*opsv1.PingResp
 		return nil, err
 	}
 	return client.Ping(ctx, req)
+}
+
+func (o *ops) ListDeadLetters(ctx context.Context, req *opsv1.ListDeadLettersRequest) (*opsv1.ListDeadLettersResponse, error) {
+	client, err := o.client(req.GetAppId())
+	if err != nil {
+		return nil, err
+	}
+	return client.ListDeadLetters(ctx, req)
+}
+
+func (o *ops) ReplayDeadLetters(ctx context.Context, req *opsv1.ReplayDeadLettersRequest) (*opsv1.ReplayDeadLettersResponse, error) {
+	client, err := o.client(req.GetAppId())
+	if err != nil {
+		return nil, err
+	}
+	return client.ReplayDeadLetters(ctx, req)
+}
+
+func (o *ops) DiscardDeadLetters(ctx context.Context, req *opsv1.DiscardDeadLettersRequest) (*opsv1.DiscardDeadLettersResponse, error) {
+	client, err := o.client(req.GetAppId())
+	if err != nil {
+		return nil, err
+	}
+	return client.DiscardDeadLetters(ctx, req)
 }
 
 func (o *ops) PingPong(stream opsv1.OpsService_PingPongServer) error {

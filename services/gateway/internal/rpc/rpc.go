@@ -12,6 +12,7 @@ import (
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	inventoryv1 "seaport.example/proto/seaport/inventory/v1"
+	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	userv1 "seaport.example/proto/seaport/user/v1"
 	vesselv1 "seaport.example/proto/seaport/vessel/v1"
 	"seaport.example/services/internal/auth"
@@ -36,6 +37,7 @@ func Register(server grpc.ServiceRegistrar, cfg Config) {
 	vesselv1.RegisterVesselServiceServer(server, &fleet{client: vesselv1.NewVesselServiceClient(cfg.passOn("vessel"))})
 	inventoryv1.RegisterInventoryServiceServer(server, &inventory{client: inventoryv1.NewInventoryServiceClient(cfg.passOn("inventory"))})
 	userv1.RegisterUserServiceServer(server, &users{client: userv1.NewUserServiceClient(cfg.passOn("user"))})
+	notificationv1.RegisterNotificationServiceServer(server, &notification{client: notificationv1.NewNotificationServiceClient(cfg.passOn("notification"))})
 	registerOps(server, cfg)
 }
 

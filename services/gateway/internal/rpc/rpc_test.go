@@ -195,7 +195,7 @@ func (p *platform) behind(t *testing.T) apps {
 	} {
 		behind[app] = listen(t, func(s *grpc.Server) {
 			register(s)
-			ops.Register(s, app)
+			ops.Register(s, app, nil)
 		})
 	}
 	return behind
@@ -410,7 +410,7 @@ func TestPingPong(t *testing.T) {
 func TestPingPongBreaks(t *testing.T) {
 	t.Parallel()
 	var server *grpc.Server
-	behind := apps{"vessel": listen(t, func(s *grpc.Server) { server = s; ops.Register(s, "vessel") })}
+	behind := apps{"vessel": listen(t, func(s *grpc.Server) { server = s; ops.Register(s, "vessel", nil) })}
 	for _, app := range []string{"consignment", "inventory", "user", "gateway"} {
 		behind[app] = behind["vessel"]
 	}
@@ -433,7 +433,7 @@ func TestPingPongBreaks(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	t.Parallel()
-	if !slices.IsSorted(rpc.Behind) || len(rpc.Behind) != 4 {
+	if !slices.IsSorted(rpc.Behind) || len(rpc.Behind) != 5 {
 		t.Errorf("Behind = %q", rpc.Behind)
 	}
 	checks := health.NewServer()

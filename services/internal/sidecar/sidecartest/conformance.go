@@ -29,6 +29,7 @@ func TestState(t *testing.T, state *sidecar.State) {
 		"one of several writes is refused":       testSeveralWrites,
 		"time to live":                           testTTL,
 		"a transaction writes and deletes":       testTransaction,
+		"a transaction and time to live":         testTransactionTTL,
 		"a transaction is all or nothing to see": testTransactionTogether,
 		"a transaction changes the ETag":         testTransactionETag,
 		"no writer's change is lost":             testRivals,
@@ -218,6 +219,21 @@ func testTTL(t *testing.T, s subject) {
 	}
 	s.must(s.put(key, `3`, ""))
 	s.want(key, `3`)
+}
+
+// What a transaction writes lasts as long as it says, whatever the key held; without a time for ever.
+func testTransactionTTL(t *testing.T, s subject) {
+	s.must(s.Put(t.Context(), sidecar.Write{Key: s.key("kept"), Data: []byte(`1`), TTL: time.Second}))
+	s.must(s.put(s.key("gone"), `1`, ""))
+	s.must(s.Transact(t.Context(), []sidecar.Item{
+		{Key: s.key("gone"), Data: []byte(`2`), TTL: time.Second}, {Key: s.key("kept"), Data: []byte(`2`)},
+		{Key: s.key("long"), Data: []byte(`2`), TTL: time.Hour},
+	}, nil))
+	s.want(s.key("gone"), `2`)
+	Await(t, "the key is gone", func() bool { return s.get(s.key("gone")).Missing() })
+	time.Sleep(1100 * time.Millisecond) // longer than the key that is kept had before
+	s.want(s.key("kept"), `2`)
+	s.want(s.key("long"), `2`)
 }
 
 func testTransaction(t *testing.T, s subject) {

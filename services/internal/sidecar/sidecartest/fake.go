@@ -33,12 +33,18 @@ type Fake struct {
 	counts   map[Op]int
 	messages []Message
 	apps     map[string]*grpc.ClientConn
+
+	bindings   map[string]func(Delivery) ([]byte, map[string]string, error)
+	deliveries []Delivery
 }
 
 // New returns a fake that has stored and published nothing. It ends with the test, and may be
 // used in a bubble of testing/synctest.
 func New() *Fake {
-	return &Fake{rows: make(map[string]row), counts: make(map[Op]int), apps: make(map[string]*grpc.ClientConn)}
+	return &Fake{
+		rows: make(map[string]row), counts: make(map[Op]int), apps: make(map[string]*grpc.ClientConn),
+		bindings: make(map[string]func(Delivery) ([]byte, map[string]string, error)),
+	}
 }
 
 // Sidecar returns the connection of one more replica to its own sidecar.

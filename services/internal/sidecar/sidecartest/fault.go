@@ -24,10 +24,11 @@ const (
 	Publish  Op = "publish"
 	Metadata Op = "metadata"
 	Invoke   Op = "invoke"
+	Bind     Op = "bind"
 )
 
 // Call is one operation. Its keys are those of the state; for Publish the topic, for Invoke the
-// app-id.
+// app-id, for Bind the binding.
 type Call struct {
 	Op   Op
 	Keys []string

@@ -110,13 +110,9 @@ func (d *daprd) SaveState(ctx context.Context, req *runtimev1.SaveStateRequest) 
 }
 
 func (d *daprd) save(item *commonv1.StateItem) error {
-	var until time.Time
-	if ttl, ok := item.GetMetadata()["ttlInSeconds"]; ok {
-		seconds, err := strconv.Atoi(ttl)
-		if err != nil || seconds < 1 {
-			return status.Errorf(codes.Internal, "incorrect value for metadata ttlInSeconds: %q", ttl)
-		}
-		until = time.Now().Add(time.Duration(seconds) * time.Second)
+	until, err := untilOf(item)
+	if err != nil {
+		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -131,12 +127,30 @@ func (d *daprd) save(item *commonv1.StateItem) error {
 	return nil
 }
 
+// untilOf returns when an item is gone; zero for never.
+func untilOf(item *commonv1.StateItem) (time.Time, error) {
+	ttl, ok := item.GetMetadata()["ttlInSeconds"]
+	if !ok {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.Atoi(ttl)
+	if err != nil || seconds < 1 {
+		return time.Time{}, status.Errorf(codes.Internal, "incorrect value for metadata ttlInSeconds: %q", ttl)
+	}
+	return time.Now().Add(time.Duration(seconds) * time.Second), nil
+}
+
 // ExecuteStateTransaction writes and deletes keys, all or none. It refuses conditions, on which
 // real stores differ.
 func (d *daprd) ExecuteStateTransaction(ctx context.Context, req *runtimev1.ExecuteStateTransactionRequest) (*emptypb.Empty, error) {
 	keys := make([]string, len(req.GetOperations()))
+	untils := make([]time.Time, len(keys))
 	for i, op := range req.GetOperations() {
 		keys[i] = op.GetRequest().GetKey()
+		var err error
+		if untils[i], err = untilOf(op.GetRequest()); err != nil {
+			return nil, err
+		}
 		if op.GetRequest().GetEtag() != nil || op.GetRequest().GetOptions().GetConcurrency() == commonv1.StateOptions_CONCURRENCY_FIRST_WRITE {
 			return nil, status.Errorf(codes.InvalidArgument, "a transaction has a condition on %q: not every store would roll back", keys[i])
 		}
@@ -150,7 +164,7 @@ func (d *daprd) ExecuteStateTransaction(ctx context.Context, req *runtimev1.Exec
 		for i, op := range req.GetOperations() {
 			switch op.GetOperationType() {
 			case "upsert":
-				d.write(keys[i], op.GetRequest().GetValue(), time.Time{})
+				d.write(keys[i], op.GetRequest().GetValue(), untils[i])
 			case "delete":
 				delete(d.rows, keys[i])
 			default:

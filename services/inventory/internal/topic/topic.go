@@ -3,7 +3,7 @@ package topic
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -44,7 +44,7 @@ func handle(events []sidecar.Event, empty func() payload, do func([]inventory.Wa
 	for i := range events {
 		p := empty()
 		if errs[i] = event.Decode(events[i], p); errs[i] == nil && p.GetConsignmentId() == "" {
-			errs[i] = errors.New("it names no consignment")
+			errs[i] = fmt.Errorf("%w: it names no consignment", sidecar.ErrUnreadable)
 		}
 		if errs[i] != nil {
 			continue

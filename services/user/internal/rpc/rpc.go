@@ -97,7 +97,10 @@ func named(ctx context.Context, id string) (string, error) {
 		return id, nil
 	}
 	caller := auth.From(ctx)
-	if caller.User == "" {
+	switch {
+	case caller.App != "":
+		return "", failure.Invalid("id", "a service is no user: \"me\" is nobody")
+	case caller.User == "":
 		return "", failure.Unauthenticated("log in first: without an access token nobody knows who \"me\" is")
 	}
 	return caller.User, nil

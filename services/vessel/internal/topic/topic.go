@@ -3,7 +3,7 @@ package topic
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -73,7 +73,7 @@ type payload interface {
 func target(e sidecar.Event, p payload) (string, error) {
 	err := event.Decode(e, p)
 	if err == nil && (p.GetConsignmentId() == "" || p.GetVesselId() == "") {
-		err = errors.New("it names no consignment, or no vessel")
+		err = fmt.Errorf("%w: it names no consignment, or no vessel", sidecar.ErrUnreadable)
 	}
 	return p.GetVesselId(), err
 }
