@@ -49,7 +49,7 @@ test-unit: ## unit tests, with the race detector where there is a C compiler
 	go test $(RACE) ./proto/... ./services/... ./cli/...
 
 # Tools are built before any test begins: the runner would do it by itself, but within the time limits of tests. A
-# platform is eleven processes, so one package of tests runs at a time (-p 1).
+# platform is seventeen processes, so one package of tests runs at a time (-p 1).
 .PHONY: test-e2e
 test-e2e: build ## end-to-end tests: the platform with its real sidecars and broker (ARGS: of go test)
 	@echo "== end-to-end tests"
