@@ -66,11 +66,15 @@ func NewKeys(secrets Secrets, app string, log *slog.Logger) *Keys {
 }
 
 // Run reads the keys, and again every minute, until ctx ends.
-func (k *Keys) Run(ctx context.Context) error {
+func (k *Keys) Run(ctx context.Context) error { return Follow(ctx, k.log, k.read) }
+
+// Follow reads secrets, and again every minute, since a store may change them, or every second while that fails,
+// until ctx ends.
+func Follow(ctx context.Context, log *slog.Logger, read func(ctx context.Context) error) error {
 	for {
 		wait := readEvery
-		if err := k.read(ctx); err != nil && ctx.Err() == nil {
-			k.log.Warn("keys not read; will be tried again", "error", err)
+		if err := read(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("keys not read; will be tried again", "error", err)
 			wait = time.Second
 		}
 		select {

@@ -292,6 +292,24 @@ func (o *Outbox) deleteRows(ctx context.Context, entries []*stored) {
 	})
 }
 
+// RunSeated keeps a replica's seat and publishes under it until ctx ends; then it publishes what is left, for a
+// few seconds at most, and if that succeeds leaves the seat after a last act under it.
+func (o *Outbox) RunSeated(ctx context.Context, s *seat.Seat, last func(ctx context.Context, held seat.Held) error) error {
+	var wg sync.WaitGroup
+	after, stop := context.WithCancel(context.WithoutCancel(ctx))
+	wg.Go(func() { _ = o.Run(after) })
+	wg.Go(func() { _ = s.Run(ctx) })
+	<-ctx.Done()
+	if o.Drained(3 * time.Second) {
+		leaving, cancel := context.WithTimeout(after, time.Second)
+		s.Leave(leaving, last)
+		cancel()
+	}
+	stop()
+	wg.Wait()
+	return ctx.Err()
+}
+
 // Drained waits until every commit is published, for so long at most, and says whether it is.
 func (o *Outbox) Drained(atMost time.Duration) bool {
 	for deadline := time.Now().Add(atMost); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

@@ -84,19 +84,7 @@ func New(cfg Config) *Store {
 // Run keeps this replica's seat and publishes events until ctx ends; then it publishes what is
 // left, for a few seconds at most.
 func (s *Store) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	after, stop := context.WithCancel(context.WithoutCancel(ctx))
-	wg.Go(func() { _ = s.outbox.Run(after) })
-	wg.Go(func() { _ = s.seat.Run(ctx) })
-	<-ctx.Done()
-	if s.outbox.Drained(3 * time.Second) {
-		leaving, cancel := context.WithTimeout(after, time.Second)
-		s.seat.Leave(leaving, s.claims.clear)
-		cancel()
-	}
-	stop()
-	wg.Wait()
-	return ctx.Err()
+	return s.outbox.RunSeated(ctx, s.seat, s.claims.clear)
 }
 
 // Ready returns nil once bookings can be stored.

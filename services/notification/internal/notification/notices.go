@@ -112,8 +112,7 @@ func NewNotices(cfg Config) *Notices { return &Notices{Config: cfg} }
 // Notify has e-mails written of events and returns one error a notice. An event that comes twice is told
 // of once. Who is not known gets none.
 func (s *Notices) Notify(ctx context.Context, notices []Notice) []error {
-	errs := make([]error, len(notices))
-	failed := make(map[string]error)
+	failed := make(map[string]error) // by event
 	people := s.find(ctx, notices)
 	told := s.told(notices, people, failed)
 	fresh, err := s.fresh(ctx, told)
@@ -122,8 +121,7 @@ func (s *Notices) Notify(ctx context.Context, notices []Notice) []error {
 			failed[told[i].Event] = err
 		}
 	}
-	calls := make(map[string]Call)
-	var order []Call
+	var calls []Call
 	for i := range fresh {
 		n := &fresh[i]
 		email, err := s.write(n)
@@ -131,14 +129,14 @@ func (s *Notices) Notify(ctx context.Context, notices []Notice) []error {
 			failed[n.Event] = err
 			continue
 		}
-		calls[n.Event] = Call{Key: n.Event, Email: email}
-		order = append(order, calls[n.Event])
+		calls = append(calls, Call{Key: n.Event, Email: email})
 	}
-	if len(order) > 0 {
-		for i, err := range s.Store.Add(ctx, order) {
-			failed[order[i].Key] = err
+	if len(calls) > 0 {
+		for i, err := range s.Store.Add(ctx, calls) {
+			failed[calls[i].Key] = err
 		}
 	}
+	errs := make([]error, len(notices))
 	for i := range notices {
 		errs[i] = failed[notices[i].Event]
 	}

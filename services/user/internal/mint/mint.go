@@ -11,16 +11,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/token"
 	"seaport.example/services/user/internal/user"
 )
-
-// Secrets is a secret store.
-type Secrets interface {
-	// Get returns a secret. Errors: an error when there is none.
-	Get(ctx context.Context, name string) (string, error)
-}
 
 // Names of the secrets that no other service has.
 const (
@@ -28,15 +23,11 @@ const (
 	refreshSecret = "refresh-key"  // of refresh tokens: base64 of 32 bytes
 )
 
-const (
-	// readEvery is how often keys are read again: a store that changes them is followed.
-	readEvery = time.Minute
-	keyLength = 32
-)
+const keyLength = 32
 
 // Config is what a mint works with.
 type Config struct {
-	Secrets Secrets
+	Secrets auth.Secrets
 	TTL     time.Duration // how long an access token is good
 	Log     *slog.Logger
 }
@@ -54,20 +45,7 @@ var _ user.Mint = (*Mint)(nil)
 func New(cfg Config) *Mint { return &Mint{cfg: cfg} }
 
 // Run reads the keys, and again every minute, until ctx ends.
-func (m *Mint) Run(ctx context.Context) error {
-	for {
-		wait := readEvery
-		if err := m.read(ctx); err != nil && ctx.Err() == nil {
-			m.cfg.Log.Warn("keys of tokens not read; will be tried again", "error", err)
-			wait = time.Second
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
+func (m *Mint) Run(ctx context.Context) error { return auth.Follow(ctx, m.cfg.Log, m.read) }
 
 func (m *Mint) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

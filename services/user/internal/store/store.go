@@ -89,19 +89,7 @@ func New(cfg Config) *Store {
 // Run keeps this replica's seat and publishes events until ctx ends; then it publishes what is
 // left, for a few seconds at most.
 func (s *Store) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	after, stop := context.WithCancel(context.WithoutCancel(ctx))
-	wg.Go(func() { _ = s.outbox.Run(after) })
-	wg.Go(func() { _ = s.seat.Run(ctx) })
-	<-ctx.Done()
-	if s.outbox.Drained(3 * time.Second) {
-		leaving, cancel := context.WithTimeout(after, time.Second)
-		s.seat.Leave(leaving, func(context.Context, seat.Held) error { return nil })
-		cancel()
-	}
-	stop()
-	wg.Wait()
-	return ctx.Err()
+	return s.outbox.RunSeated(ctx, s.seat, func(context.Context, seat.Held) error { return nil })
 }
 
 // Ready returns nil once users can be stored.
