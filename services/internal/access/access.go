@@ -33,6 +33,8 @@ var Consignment = auth.Rules{
 	consignmentv1.ShippingService_GetConsignment_FullMethodName:          {Roles: operators, Own: customers},
 	consignmentv1.ShippingService_ListConsignments_FullMethodName:        {Roles: operators, Own: customers},
 	consignmentv1.ShippingService_CancelConsignment_FullMethodName:       {Roles: operators, Own: customers, Apps: []string{"vessel", "inventory"}},
+	consignmentv1.ShippingService_WatchConsignments_FullMethodName:       {Roles: operators, Own: customers},
+	consignmentv1.ShippingService_ImportConsignments_FullMethodName:      {Roles: operators, Own: customers},
 }
 
 // Vessel is the rules of the vessel service.
@@ -75,6 +77,8 @@ var Notification = auth.Rules{
 var Every = auth.Rules{
 	opsv1.OpsService_Ping_FullMethodName:     {Roles: everybody},
 	opsv1.OpsService_PingPong_FullMethodName: {Roles: everybody},
+
+	opsv1.OpsService_PublishEvent_FullMethodName: {Roles: operators},
 
 	opsv1.OpsService_ListDeadLetters_FullMethodName:    {Roles: admins},
 	opsv1.OpsService_ReplayDeadLetters_FullMethodName:  {Roles: admins},

@@ -17,6 +17,8 @@ const (
 	UserCreated          = "user.created"
 	ConsignmentBooked    = "consignment.booked"
 	ConsignmentCancelled = "consignment.cancelled"
+	ConsignmentStatus    = "consignment.status"
+	LotBooked            = "lot.booked"
 	NotificationDead     = "notification.dead" // what the notification service could not do
 )
 
@@ -25,6 +27,9 @@ var topics = map[string]string{
 	typeOf(&eventv1.UserCreated{}):          UserCreated,
 	typeOf(&eventv1.ConsignmentBooked{}):    ConsignmentBooked,
 	typeOf(&eventv1.ConsignmentCancelled{}): ConsignmentCancelled,
+
+	typeOf(&eventv1.ConsignmentStatusChanged{}): ConsignmentStatus,
+	typeOf(&eventv1.LotBooked{}):                LotBooked,
 }
 
 // TopicOf returns the topic on which payloads of a type are published; empty when there is none.

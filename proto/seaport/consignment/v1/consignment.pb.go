@@ -78,6 +78,59 @@ func (ConsignmentStatus) EnumDescriptor() ([]byte, []int) {
 	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{0}
 }
 
+// ConsignmentChangeType is what can happen to a consignment.
+type ConsignmentChangeType int32
+
+const (
+	// Never sent.
+	ConsignmentChangeType_CONSIGNMENT_CHANGE_TYPE_UNSPECIFIED ConsignmentChangeType = 0
+	// It was booked.
+	ConsignmentChangeType_CONSIGNMENT_CHANGE_TYPE_BOOKED ConsignmentChangeType = 1
+	// It was cancelled.
+	ConsignmentChangeType_CONSIGNMENT_CHANGE_TYPE_CANCELLED ConsignmentChangeType = 2
+)
+
+// Enum value maps for ConsignmentChangeType.
+var (
+	ConsignmentChangeType_name = map[int32]string{
+		0: "CONSIGNMENT_CHANGE_TYPE_UNSPECIFIED",
+		1: "CONSIGNMENT_CHANGE_TYPE_BOOKED",
+		2: "CONSIGNMENT_CHANGE_TYPE_CANCELLED",
+	}
+	ConsignmentChangeType_value = map[string]int32{
+		"CONSIGNMENT_CHANGE_TYPE_UNSPECIFIED": 0,
+		"CONSIGNMENT_CHANGE_TYPE_BOOKED":      1,
+		"CONSIGNMENT_CHANGE_TYPE_CANCELLED":   2,
+	}
+)
+
+func (x ConsignmentChangeType) Enum() *ConsignmentChangeType {
+	p := new(ConsignmentChangeType)
+	*p = x
+	return p
+}
+
+func (x ConsignmentChangeType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConsignmentChangeType) Descriptor() protoreflect.EnumDescriptor {
+	return file_seaport_consignment_v1_consignment_proto_enumTypes[1].Descriptor()
+}
+
+func (ConsignmentChangeType) Type() protoreflect.EnumType {
+	return &file_seaport_consignment_v1_consignment_proto_enumTypes[1]
+}
+
+func (x ConsignmentChangeType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConsignmentChangeType.Descriptor instead.
+func (ConsignmentChangeType) EnumDescriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{1}
+}
+
 // Consignment is freight that travels together on one vessel.
 type Consignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -935,6 +988,639 @@ func (x *CancelConsignmentResponse) GetConsignment() *Consignment {
 	return nil
 }
 
+// WatchConsignmentsRequest says what to watch, and from when on.
+type WatchConsignmentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only this customer's consignments; empty: everybody's, or a customer's own.
+	CustomerId string `protobuf:"bytes,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// The event_id after which to go on; empty: what happens from now on.
+	LastEventId   string `protobuf:"bytes,2,opt,name=last_event_id,json=lastEventId,proto3" json:"last_event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchConsignmentsRequest) Reset() {
+	*x = WatchConsignmentsRequest{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchConsignmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchConsignmentsRequest) ProtoMessage() {}
+
+func (x *WatchConsignmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchConsignmentsRequest.ProtoReflect.Descriptor instead.
+func (*WatchConsignmentsRequest) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WatchConsignmentsRequest) GetCustomerId() string {
+	if x != nil {
+		return x.CustomerId
+	}
+	return ""
+}
+
+func (x *WatchConsignmentsRequest) GetLastEventId() string {
+	if x != nil {
+		return x.LastEventId
+	}
+	return ""
+}
+
+// WatchConsignmentsResponse is one thing that a watcher is told.
+type WatchConsignmentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the watch has come to: the last_event_id with which it goes on after this.
+	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// What is told.
+	//
+	// Types that are valid to be assigned to What:
+	//
+	//	*WatchConsignmentsResponse_Started
+	//	*WatchConsignmentsResponse_Change
+	//	*WatchConsignmentsResponse_FellBehind
+	What          isWatchConsignmentsResponse_What `protobuf_oneof:"what"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchConsignmentsResponse) Reset() {
+	*x = WatchConsignmentsResponse{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchConsignmentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchConsignmentsResponse) ProtoMessage() {}
+
+func (x *WatchConsignmentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchConsignmentsResponse.ProtoReflect.Descriptor instead.
+func (*WatchConsignmentsResponse) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WatchConsignmentsResponse) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *WatchConsignmentsResponse) GetWhat() isWatchConsignmentsResponse_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *WatchConsignmentsResponse) GetStarted() *WatchStarted {
+	if x != nil {
+		if x, ok := x.What.(*WatchConsignmentsResponse_Started); ok {
+			return x.Started
+		}
+	}
+	return nil
+}
+
+func (x *WatchConsignmentsResponse) GetChange() *ConsignmentChange {
+	if x != nil {
+		if x, ok := x.What.(*WatchConsignmentsResponse_Change); ok {
+			return x.Change
+		}
+	}
+	return nil
+}
+
+func (x *WatchConsignmentsResponse) GetFellBehind() *FellBehind {
+	if x != nil {
+		if x, ok := x.What.(*WatchConsignmentsResponse_FellBehind); ok {
+			return x.FellBehind
+		}
+	}
+	return nil
+}
+
+type isWatchConsignmentsResponse_What interface {
+	isWatchConsignmentsResponse_What()
+}
+
+type WatchConsignmentsResponse_Started struct {
+	// The watch has begun; the first thing that is told.
+	Started *WatchStarted `protobuf:"bytes,2,opt,name=started,proto3,oneof"`
+}
+
+type WatchConsignmentsResponse_Change struct {
+	// A consignment changed.
+	Change *ConsignmentChange `protobuf:"bytes,3,opt,name=change,proto3,oneof"`
+}
+
+type WatchConsignmentsResponse_FellBehind struct {
+	// The watcher reads more slowly than things happen. Nothing is lost: what it missed comes next.
+	FellBehind *FellBehind `protobuf:"bytes,4,opt,name=fell_behind,json=fellBehind,proto3,oneof"`
+}
+
+func (*WatchConsignmentsResponse_Started) isWatchConsignmentsResponse_What() {}
+
+func (*WatchConsignmentsResponse_Change) isWatchConsignmentsResponse_What() {}
+
+func (*WatchConsignmentsResponse_FellBehind) isWatchConsignmentsResponse_What() {}
+
+// WatchStarted says that a watch has begun.
+type WatchStarted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStarted) Reset() {
+	*x = WatchStarted{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStarted) ProtoMessage() {}
+
+func (x *WatchStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStarted.ProtoReflect.Descriptor instead.
+func (*WatchStarted) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{15}
+}
+
+// ConsignmentChange is one change of one consignment.
+type ConsignmentChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What happened.
+	Type ConsignmentChangeType `protobuf:"varint,1,opt,name=type,proto3,enum=seaport.consignment.v1.ConsignmentChangeType" json:"type,omitempty"`
+	// The consignment as it was right after.
+	Consignment *Consignment `protobuf:"bytes,2,opt,name=consignment,proto3" json:"consignment,omitempty"`
+	// When it happened.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsignmentChange) Reset() {
+	*x = ConsignmentChange{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsignmentChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsignmentChange) ProtoMessage() {}
+
+func (x *ConsignmentChange) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsignmentChange.ProtoReflect.Descriptor instead.
+func (*ConsignmentChange) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ConsignmentChange) GetType() ConsignmentChangeType {
+	if x != nil {
+		return x.Type
+	}
+	return ConsignmentChangeType_CONSIGNMENT_CHANGE_TYPE_UNSPECIFIED
+}
+
+func (x *ConsignmentChange) GetConsignment() *Consignment {
+	if x != nil {
+		return x.Consignment
+	}
+	return nil
+}
+
+func (x *ConsignmentChange) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// FellBehind says that a watcher is slow.
+type FellBehind struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many changes wait for it, about.
+	Changes       int64 `protobuf:"varint,1,opt,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FellBehind) Reset() {
+	*x = FellBehind{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FellBehind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FellBehind) ProtoMessage() {}
+
+func (x *FellBehind) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FellBehind.ProtoReflect.Descriptor instead.
+func (*FellBehind) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FellBehind) GetChanges() int64 {
+	if x != nil {
+		return x.Changes
+	}
+	return 0
+}
+
+// ImportConsignmentsRequest is some lines of an import.
+type ImportConsignmentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The import's id, chosen by the caller (a UUID, say), at most 64 visible characters; needed in
+	// the first message, and the same or empty in others.
+	ImportId string `protobuf:"bytes,1,opt,name=import_id,json=importId,proto3" json:"import_id,omitempty"`
+	// Whether customers get an e-mail for each consignment, as for other bookings, which takes longer.
+	// The first message decides.
+	Mail bool `protobuf:"varint,2,opt,name=mail,proto3" json:"mail,omitempty"`
+	// The lines: at most 500, in the order of their numbers.
+	Lines         []*ImportLine `protobuf:"bytes,3,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportConsignmentsRequest) Reset() {
+	*x = ImportConsignmentsRequest{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportConsignmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportConsignmentsRequest) ProtoMessage() {}
+
+func (x *ImportConsignmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportConsignmentsRequest.ProtoReflect.Descriptor instead.
+func (*ImportConsignmentsRequest) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ImportConsignmentsRequest) GetImportId() string {
+	if x != nil {
+		return x.ImportId
+	}
+	return ""
+}
+
+func (x *ImportConsignmentsRequest) GetMail() bool {
+	if x != nil {
+		return x.Mail
+	}
+	return false
+}
+
+func (x *ImportConsignmentsRequest) GetLines() []*ImportLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+// ImportLine is one line of an import.
+type ImportLine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number, above that of the line before; 1 or more.
+	Number int64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// What to book.
+	Order         *CreateConsignmentRequest `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportLine) Reset() {
+	*x = ImportLine{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportLine) ProtoMessage() {}
+
+func (x *ImportLine) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportLine.ProtoReflect.Descriptor instead.
+func (*ImportLine) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ImportLine) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ImportLine) GetOrder() *CreateConsignmentRequest {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+// ImportConsignmentsResponse is the results of some lines, in their order.
+type ImportConsignmentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result a line.
+	Results       []*ImportResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportConsignmentsResponse) Reset() {
+	*x = ImportConsignmentsResponse{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportConsignmentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportConsignmentsResponse) ProtoMessage() {}
+
+func (x *ImportConsignmentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportConsignmentsResponse.ProtoReflect.Descriptor instead.
+func (*ImportConsignmentsResponse) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ImportConsignmentsResponse) GetResults() []*ImportResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// ImportResult is what came of one line.
+type ImportResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of the line.
+	Number int64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Either the booking or why there is none.
+	//
+	// Types that are valid to be assigned to Result:
+	//
+	//	*ImportResult_Consignment
+	//	*ImportResult_Failure
+	Result        isImportResult_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportResult) Reset() {
+	*x = ImportResult{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportResult) ProtoMessage() {}
+
+func (x *ImportResult) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportResult.ProtoReflect.Descriptor instead.
+func (*ImportResult) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ImportResult) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ImportResult) GetResult() isImportResult_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *ImportResult) GetConsignment() *ImportedConsignment {
+	if x != nil {
+		if x, ok := x.Result.(*ImportResult_Consignment); ok {
+			return x.Consignment
+		}
+	}
+	return nil
+}
+
+func (x *ImportResult) GetFailure() *v1.Failure {
+	if x != nil {
+		if x, ok := x.Result.(*ImportResult_Failure); ok {
+			return x.Failure
+		}
+	}
+	return nil
+}
+
+type isImportResult_Result interface {
+	isImportResult_Result()
+}
+
+type ImportResult_Consignment struct {
+	// What is booked.
+	Consignment *ImportedConsignment `protobuf:"bytes,2,opt,name=consignment,proto3,oneof"`
+}
+
+type ImportResult_Failure struct {
+	// Why the line was refused. UNAVAILABLE is worth a retry, with the same request_id.
+	Failure *v1.Failure `protobuf:"bytes,3,opt,name=failure,proto3,oneof"`
+}
+
+func (*ImportResult_Consignment) isImportResult_Result() {}
+
+func (*ImportResult_Failure) isImportResult_Result() {}
+
+// ImportedConsignment says what was booked for a line; GetConsignment has the rest.
+type ImportedConsignment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The consignment's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The vessel that carries it.
+	VesselId      string `protobuf:"bytes,2,opt,name=vessel_id,json=vesselId,proto3" json:"vessel_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportedConsignment) Reset() {
+	*x = ImportedConsignment{}
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportedConsignment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportedConsignment) ProtoMessage() {}
+
+func (x *ImportedConsignment) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_consignment_v1_consignment_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportedConsignment.ProtoReflect.Descriptor instead.
+func (*ImportedConsignment) Descriptor() ([]byte, []int) {
+	return file_seaport_consignment_v1_consignment_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ImportedConsignment) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ImportedConsignment) GetVesselId() string {
+	if x != nil {
+		return x.VesselId
+	}
+	return ""
+}
+
 var File_seaport_consignment_v1_consignment_proto protoreflect.FileDescriptor
 
 const file_seaport_consignment_v1_consignment_proto_rawDesc = "" +
@@ -1004,17 +1690,60 @@ const file_seaport_consignment_v1_consignment_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"b\n" +
 	"\x19CancelConsignmentResponse\x12E\n" +
-	"\vconsignment\x18\x01 \x01(\v2#.seaport.consignment.v1.ConsignmentR\vconsignment*x\n" +
+	"\vconsignment\x18\x01 \x01(\v2#.seaport.consignment.v1.ConsignmentR\vconsignment\"_\n" +
+	"\x18WatchConsignmentsRequest\x12\x1f\n" +
+	"\vcustomer_id\x18\x01 \x01(\tR\n" +
+	"customerId\x12\"\n" +
+	"\rlast_event_id\x18\x02 \x01(\tR\vlastEventId\"\x8c\x02\n" +
+	"\x19WatchConsignmentsResponse\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12@\n" +
+	"\astarted\x18\x02 \x01(\v2$.seaport.consignment.v1.WatchStartedH\x00R\astarted\x12C\n" +
+	"\x06change\x18\x03 \x01(\v2).seaport.consignment.v1.ConsignmentChangeH\x00R\x06change\x12E\n" +
+	"\vfell_behind\x18\x04 \x01(\v2\".seaport.consignment.v1.FellBehindH\x00R\n" +
+	"fellBehindB\x06\n" +
+	"\x04what\"\x0e\n" +
+	"\fWatchStarted\"\xcd\x01\n" +
+	"\x11ConsignmentChange\x12A\n" +
+	"\x04type\x18\x01 \x01(\x0e2-.seaport.consignment.v1.ConsignmentChangeTypeR\x04type\x12E\n" +
+	"\vconsignment\x18\x02 \x01(\v2#.seaport.consignment.v1.ConsignmentR\vconsignment\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"&\n" +
+	"\n" +
+	"FellBehind\x12\x18\n" +
+	"\achanges\x18\x01 \x01(\x03R\achanges\"\x86\x01\n" +
+	"\x19ImportConsignmentsRequest\x12\x1b\n" +
+	"\timport_id\x18\x01 \x01(\tR\bimportId\x12\x12\n" +
+	"\x04mail\x18\x02 \x01(\bR\x04mail\x128\n" +
+	"\x05lines\x18\x03 \x03(\v2\".seaport.consignment.v1.ImportLineR\x05lines\"l\n" +
+	"\n" +
+	"ImportLine\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12F\n" +
+	"\x05order\x18\x02 \x01(\v20.seaport.consignment.v1.CreateConsignmentRequestR\x05order\"\\\n" +
+	"\x1aImportConsignmentsResponse\x12>\n" +
+	"\aresults\x18\x01 \x03(\v2$.seaport.consignment.v1.ImportResultR\aresults\"\xba\x01\n" +
+	"\fImportResult\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12O\n" +
+	"\vconsignment\x18\x02 \x01(\v2+.seaport.consignment.v1.ImportedConsignmentH\x00R\vconsignment\x127\n" +
+	"\afailure\x18\x03 \x01(\v2\x1b.seaport.failure.v1.FailureH\x00R\afailureB\b\n" +
+	"\x06result\"B\n" +
+	"\x13ImportedConsignment\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
+	"\tvessel_id\x18\x02 \x01(\tR\bvesselId*x\n" +
 	"\x11ConsignmentStatus\x12\"\n" +
 	"\x1eCONSIGNMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CONSIGNMENT_STATUS_BOOKED\x10\x01\x12 \n" +
-	"\x1cCONSIGNMENT_STATUS_CANCELLED\x10\x022\xfa\x04\n" +
+	"\x1cCONSIGNMENT_STATUS_CANCELLED\x10\x02*\x8b\x01\n" +
+	"\x15ConsignmentChangeType\x12'\n" +
+	"#CONSIGNMENT_CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\"\n" +
+	"\x1eCONSIGNMENT_CHANGE_TYPE_BOOKED\x10\x01\x12%\n" +
+	"!CONSIGNMENT_CHANGE_TYPE_CANCELLED\x10\x022\xf7\x06\n" +
 	"\x0fShippingService\x12x\n" +
 	"\x11CreateConsignment\x120.seaport.consignment.v1.CreateConsignmentRequest\x1a1.seaport.consignment.v1.CreateConsignmentResponse\x12\x8a\x01\n" +
 	"\x17BatchCreateConsignments\x126.seaport.consignment.v1.BatchCreateConsignmentsRequest\x1a7.seaport.consignment.v1.BatchCreateConsignmentsResponse\x12o\n" +
 	"\x0eGetConsignment\x12-.seaport.consignment.v1.GetConsignmentRequest\x1a..seaport.consignment.v1.GetConsignmentResponse\x12u\n" +
 	"\x10ListConsignments\x12/.seaport.consignment.v1.ListConsignmentsRequest\x1a0.seaport.consignment.v1.ListConsignmentsResponse\x12x\n" +
-	"\x11CancelConsignment\x120.seaport.consignment.v1.CancelConsignmentRequest\x1a1.seaport.consignment.v1.CancelConsignmentResponseB<Z:seaport.example/proto/seaport/consignment/v1;consignmentv1b\x06proto3"
+	"\x11CancelConsignment\x120.seaport.consignment.v1.CancelConsignmentRequest\x1a1.seaport.consignment.v1.CancelConsignmentResponse\x12z\n" +
+	"\x11WatchConsignments\x120.seaport.consignment.v1.WatchConsignmentsRequest\x1a1.seaport.consignment.v1.WatchConsignmentsResponse0\x01\x12\x7f\n" +
+	"\x12ImportConsignments\x121.seaport.consignment.v1.ImportConsignmentsRequest\x1a2.seaport.consignment.v1.ImportConsignmentsResponse(\x010\x01B<Z:seaport.example/proto/seaport/consignment/v1;consignmentv1b\x06proto3"
 
 var (
 	file_seaport_consignment_v1_consignment_proto_rawDescOnce sync.Once
@@ -1028,55 +1757,81 @@ func file_seaport_consignment_v1_consignment_proto_rawDescGZIP() []byte {
 	return file_seaport_consignment_v1_consignment_proto_rawDescData
 }
 
-var file_seaport_consignment_v1_consignment_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_seaport_consignment_v1_consignment_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_seaport_consignment_v1_consignment_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_seaport_consignment_v1_consignment_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_seaport_consignment_v1_consignment_proto_goTypes = []any{
 	(ConsignmentStatus)(0),                  // 0: seaport.consignment.v1.ConsignmentStatus
-	(*Consignment)(nil),                     // 1: seaport.consignment.v1.Consignment
-	(*Container)(nil),                       // 2: seaport.consignment.v1.Container
-	(*CreateConsignmentRequest)(nil),        // 3: seaport.consignment.v1.CreateConsignmentRequest
-	(*CreateConsignmentResponse)(nil),       // 4: seaport.consignment.v1.CreateConsignmentResponse
-	(*BatchCreateConsignmentsRequest)(nil),  // 5: seaport.consignment.v1.BatchCreateConsignmentsRequest
-	(*BatchCreateConsignmentsResponse)(nil), // 6: seaport.consignment.v1.BatchCreateConsignmentsResponse
-	(*CreateConsignmentResult)(nil),         // 7: seaport.consignment.v1.CreateConsignmentResult
-	(*GetConsignmentRequest)(nil),           // 8: seaport.consignment.v1.GetConsignmentRequest
-	(*GetConsignmentResponse)(nil),          // 9: seaport.consignment.v1.GetConsignmentResponse
-	(*ListConsignmentsRequest)(nil),         // 10: seaport.consignment.v1.ListConsignmentsRequest
-	(*ListConsignmentsResponse)(nil),        // 11: seaport.consignment.v1.ListConsignmentsResponse
-	(*CancelConsignmentRequest)(nil),        // 12: seaport.consignment.v1.CancelConsignmentRequest
-	(*CancelConsignmentResponse)(nil),       // 13: seaport.consignment.v1.CancelConsignmentResponse
-	(*timestamppb.Timestamp)(nil),           // 14: google.protobuf.Timestamp
-	(*v1.Failure)(nil),                      // 15: seaport.failure.v1.Failure
+	(ConsignmentChangeType)(0),              // 1: seaport.consignment.v1.ConsignmentChangeType
+	(*Consignment)(nil),                     // 2: seaport.consignment.v1.Consignment
+	(*Container)(nil),                       // 3: seaport.consignment.v1.Container
+	(*CreateConsignmentRequest)(nil),        // 4: seaport.consignment.v1.CreateConsignmentRequest
+	(*CreateConsignmentResponse)(nil),       // 5: seaport.consignment.v1.CreateConsignmentResponse
+	(*BatchCreateConsignmentsRequest)(nil),  // 6: seaport.consignment.v1.BatchCreateConsignmentsRequest
+	(*BatchCreateConsignmentsResponse)(nil), // 7: seaport.consignment.v1.BatchCreateConsignmentsResponse
+	(*CreateConsignmentResult)(nil),         // 8: seaport.consignment.v1.CreateConsignmentResult
+	(*GetConsignmentRequest)(nil),           // 9: seaport.consignment.v1.GetConsignmentRequest
+	(*GetConsignmentResponse)(nil),          // 10: seaport.consignment.v1.GetConsignmentResponse
+	(*ListConsignmentsRequest)(nil),         // 11: seaport.consignment.v1.ListConsignmentsRequest
+	(*ListConsignmentsResponse)(nil),        // 12: seaport.consignment.v1.ListConsignmentsResponse
+	(*CancelConsignmentRequest)(nil),        // 13: seaport.consignment.v1.CancelConsignmentRequest
+	(*CancelConsignmentResponse)(nil),       // 14: seaport.consignment.v1.CancelConsignmentResponse
+	(*WatchConsignmentsRequest)(nil),        // 15: seaport.consignment.v1.WatchConsignmentsRequest
+	(*WatchConsignmentsResponse)(nil),       // 16: seaport.consignment.v1.WatchConsignmentsResponse
+	(*WatchStarted)(nil),                    // 17: seaport.consignment.v1.WatchStarted
+	(*ConsignmentChange)(nil),               // 18: seaport.consignment.v1.ConsignmentChange
+	(*FellBehind)(nil),                      // 19: seaport.consignment.v1.FellBehind
+	(*ImportConsignmentsRequest)(nil),       // 20: seaport.consignment.v1.ImportConsignmentsRequest
+	(*ImportLine)(nil),                      // 21: seaport.consignment.v1.ImportLine
+	(*ImportConsignmentsResponse)(nil),      // 22: seaport.consignment.v1.ImportConsignmentsResponse
+	(*ImportResult)(nil),                    // 23: seaport.consignment.v1.ImportResult
+	(*ImportedConsignment)(nil),             // 24: seaport.consignment.v1.ImportedConsignment
+	(*timestamppb.Timestamp)(nil),           // 25: google.protobuf.Timestamp
+	(*v1.Failure)(nil),                      // 26: seaport.failure.v1.Failure
 }
 var file_seaport_consignment_v1_consignment_proto_depIdxs = []int32{
-	2,  // 0: seaport.consignment.v1.Consignment.containers:type_name -> seaport.consignment.v1.Container
+	3,  // 0: seaport.consignment.v1.Consignment.containers:type_name -> seaport.consignment.v1.Container
 	0,  // 1: seaport.consignment.v1.Consignment.status:type_name -> seaport.consignment.v1.ConsignmentStatus
-	14, // 2: seaport.consignment.v1.Consignment.create_time:type_name -> google.protobuf.Timestamp
-	14, // 3: seaport.consignment.v1.Consignment.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 4: seaport.consignment.v1.CreateConsignmentRequest.containers:type_name -> seaport.consignment.v1.Container
-	1,  // 5: seaport.consignment.v1.CreateConsignmentResponse.consignment:type_name -> seaport.consignment.v1.Consignment
-	3,  // 6: seaport.consignment.v1.BatchCreateConsignmentsRequest.requests:type_name -> seaport.consignment.v1.CreateConsignmentRequest
-	7,  // 7: seaport.consignment.v1.BatchCreateConsignmentsResponse.results:type_name -> seaport.consignment.v1.CreateConsignmentResult
-	4,  // 8: seaport.consignment.v1.CreateConsignmentResult.response:type_name -> seaport.consignment.v1.CreateConsignmentResponse
-	15, // 9: seaport.consignment.v1.CreateConsignmentResult.failure:type_name -> seaport.failure.v1.Failure
-	1,  // 10: seaport.consignment.v1.GetConsignmentResponse.consignment:type_name -> seaport.consignment.v1.Consignment
-	1,  // 11: seaport.consignment.v1.ListConsignmentsResponse.consignments:type_name -> seaport.consignment.v1.Consignment
-	1,  // 12: seaport.consignment.v1.CancelConsignmentResponse.consignment:type_name -> seaport.consignment.v1.Consignment
-	3,  // 13: seaport.consignment.v1.ShippingService.CreateConsignment:input_type -> seaport.consignment.v1.CreateConsignmentRequest
-	5,  // 14: seaport.consignment.v1.ShippingService.BatchCreateConsignments:input_type -> seaport.consignment.v1.BatchCreateConsignmentsRequest
-	8,  // 15: seaport.consignment.v1.ShippingService.GetConsignment:input_type -> seaport.consignment.v1.GetConsignmentRequest
-	10, // 16: seaport.consignment.v1.ShippingService.ListConsignments:input_type -> seaport.consignment.v1.ListConsignmentsRequest
-	12, // 17: seaport.consignment.v1.ShippingService.CancelConsignment:input_type -> seaport.consignment.v1.CancelConsignmentRequest
-	4,  // 18: seaport.consignment.v1.ShippingService.CreateConsignment:output_type -> seaport.consignment.v1.CreateConsignmentResponse
-	6,  // 19: seaport.consignment.v1.ShippingService.BatchCreateConsignments:output_type -> seaport.consignment.v1.BatchCreateConsignmentsResponse
-	9,  // 20: seaport.consignment.v1.ShippingService.GetConsignment:output_type -> seaport.consignment.v1.GetConsignmentResponse
-	11, // 21: seaport.consignment.v1.ShippingService.ListConsignments:output_type -> seaport.consignment.v1.ListConsignmentsResponse
-	13, // 22: seaport.consignment.v1.ShippingService.CancelConsignment:output_type -> seaport.consignment.v1.CancelConsignmentResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	25, // 2: seaport.consignment.v1.Consignment.create_time:type_name -> google.protobuf.Timestamp
+	25, // 3: seaport.consignment.v1.Consignment.update_time:type_name -> google.protobuf.Timestamp
+	3,  // 4: seaport.consignment.v1.CreateConsignmentRequest.containers:type_name -> seaport.consignment.v1.Container
+	2,  // 5: seaport.consignment.v1.CreateConsignmentResponse.consignment:type_name -> seaport.consignment.v1.Consignment
+	4,  // 6: seaport.consignment.v1.BatchCreateConsignmentsRequest.requests:type_name -> seaport.consignment.v1.CreateConsignmentRequest
+	8,  // 7: seaport.consignment.v1.BatchCreateConsignmentsResponse.results:type_name -> seaport.consignment.v1.CreateConsignmentResult
+	5,  // 8: seaport.consignment.v1.CreateConsignmentResult.response:type_name -> seaport.consignment.v1.CreateConsignmentResponse
+	26, // 9: seaport.consignment.v1.CreateConsignmentResult.failure:type_name -> seaport.failure.v1.Failure
+	2,  // 10: seaport.consignment.v1.GetConsignmentResponse.consignment:type_name -> seaport.consignment.v1.Consignment
+	2,  // 11: seaport.consignment.v1.ListConsignmentsResponse.consignments:type_name -> seaport.consignment.v1.Consignment
+	2,  // 12: seaport.consignment.v1.CancelConsignmentResponse.consignment:type_name -> seaport.consignment.v1.Consignment
+	17, // 13: seaport.consignment.v1.WatchConsignmentsResponse.started:type_name -> seaport.consignment.v1.WatchStarted
+	18, // 14: seaport.consignment.v1.WatchConsignmentsResponse.change:type_name -> seaport.consignment.v1.ConsignmentChange
+	19, // 15: seaport.consignment.v1.WatchConsignmentsResponse.fell_behind:type_name -> seaport.consignment.v1.FellBehind
+	1,  // 16: seaport.consignment.v1.ConsignmentChange.type:type_name -> seaport.consignment.v1.ConsignmentChangeType
+	2,  // 17: seaport.consignment.v1.ConsignmentChange.consignment:type_name -> seaport.consignment.v1.Consignment
+	25, // 18: seaport.consignment.v1.ConsignmentChange.time:type_name -> google.protobuf.Timestamp
+	21, // 19: seaport.consignment.v1.ImportConsignmentsRequest.lines:type_name -> seaport.consignment.v1.ImportLine
+	4,  // 20: seaport.consignment.v1.ImportLine.order:type_name -> seaport.consignment.v1.CreateConsignmentRequest
+	23, // 21: seaport.consignment.v1.ImportConsignmentsResponse.results:type_name -> seaport.consignment.v1.ImportResult
+	24, // 22: seaport.consignment.v1.ImportResult.consignment:type_name -> seaport.consignment.v1.ImportedConsignment
+	26, // 23: seaport.consignment.v1.ImportResult.failure:type_name -> seaport.failure.v1.Failure
+	4,  // 24: seaport.consignment.v1.ShippingService.CreateConsignment:input_type -> seaport.consignment.v1.CreateConsignmentRequest
+	6,  // 25: seaport.consignment.v1.ShippingService.BatchCreateConsignments:input_type -> seaport.consignment.v1.BatchCreateConsignmentsRequest
+	9,  // 26: seaport.consignment.v1.ShippingService.GetConsignment:input_type -> seaport.consignment.v1.GetConsignmentRequest
+	11, // 27: seaport.consignment.v1.ShippingService.ListConsignments:input_type -> seaport.consignment.v1.ListConsignmentsRequest
+	13, // 28: seaport.consignment.v1.ShippingService.CancelConsignment:input_type -> seaport.consignment.v1.CancelConsignmentRequest
+	15, // 29: seaport.consignment.v1.ShippingService.WatchConsignments:input_type -> seaport.consignment.v1.WatchConsignmentsRequest
+	20, // 30: seaport.consignment.v1.ShippingService.ImportConsignments:input_type -> seaport.consignment.v1.ImportConsignmentsRequest
+	5,  // 31: seaport.consignment.v1.ShippingService.CreateConsignment:output_type -> seaport.consignment.v1.CreateConsignmentResponse
+	7,  // 32: seaport.consignment.v1.ShippingService.BatchCreateConsignments:output_type -> seaport.consignment.v1.BatchCreateConsignmentsResponse
+	10, // 33: seaport.consignment.v1.ShippingService.GetConsignment:output_type -> seaport.consignment.v1.GetConsignmentResponse
+	12, // 34: seaport.consignment.v1.ShippingService.ListConsignments:output_type -> seaport.consignment.v1.ListConsignmentsResponse
+	14, // 35: seaport.consignment.v1.ShippingService.CancelConsignment:output_type -> seaport.consignment.v1.CancelConsignmentResponse
+	16, // 36: seaport.consignment.v1.ShippingService.WatchConsignments:output_type -> seaport.consignment.v1.WatchConsignmentsResponse
+	22, // 37: seaport.consignment.v1.ShippingService.ImportConsignments:output_type -> seaport.consignment.v1.ImportConsignmentsResponse
+	31, // [31:38] is the sub-list for method output_type
+	24, // [24:31] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_seaport_consignment_v1_consignment_proto_init() }
@@ -1088,13 +1843,22 @@ func file_seaport_consignment_v1_consignment_proto_init() {
 		(*CreateConsignmentResult_Response)(nil),
 		(*CreateConsignmentResult_Failure)(nil),
 	}
+	file_seaport_consignment_v1_consignment_proto_msgTypes[14].OneofWrappers = []any{
+		(*WatchConsignmentsResponse_Started)(nil),
+		(*WatchConsignmentsResponse_Change)(nil),
+		(*WatchConsignmentsResponse_FellBehind)(nil),
+	}
+	file_seaport_consignment_v1_consignment_proto_msgTypes[21].OneofWrappers = []any{
+		(*ImportResult_Consignment)(nil),
+		(*ImportResult_Failure)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seaport_consignment_v1_consignment_proto_rawDesc), len(file_seaport_consignment_v1_consignment_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   13,
+			NumEnums:      2,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

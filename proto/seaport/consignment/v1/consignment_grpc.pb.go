@@ -26,6 +26,8 @@ const (
 	ShippingService_GetConsignment_FullMethodName          = "/seaport.consignment.v1.ShippingService/GetConsignment"
 	ShippingService_ListConsignments_FullMethodName        = "/seaport.consignment.v1.ShippingService/ListConsignments"
 	ShippingService_CancelConsignment_FullMethodName       = "/seaport.consignment.v1.ShippingService/CancelConsignment"
+	ShippingService_WatchConsignments_FullMethodName       = "/seaport.consignment.v1.ShippingService/WatchConsignments"
+	ShippingService_ImportConsignments_FullMethodName      = "/seaport.consignment.v1.ShippingService/ImportConsignments"
 )
 
 // ShippingServiceClient is the client API for ShippingService service.
@@ -53,6 +55,23 @@ type ShippingServiceClient interface {
 	// containers. Cancelling twice changes nothing. Errors: NOT_FOUND, also for a customer about that
 	// of another.
 	CancelConsignment(ctx context.Context, in *CancelConsignmentRequest, opts ...grpc.CallOption) (*CancelConsignmentResponse, error)
+	// WatchConsignments sends every change of consignments as it happens: to a customer, of one's own. It
+	// begins with where it starts, and every change carries an event_id: a watch that broke off goes on
+	// after the last one, without a gap or a repeat. It ends with UNAVAILABLE when the service stops and
+	// with UNAUTHENTICATED when the access token ends; then call again with the last event_id.
+	//
+	// Errors: INVALID_ARGUMENT a last_event_id that is not from a watch of the same consignments;
+	// PERMISSION_DENIED a customer_id that is not the customer's own.
+	WatchConsignments(ctx context.Context, in *WatchConsignmentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchConsignmentsResponse], error)
+	// ImportConsignments books many consignments, line by line. Each line succeeds or fails on its own, as
+	// CreateConsignment would; results come in the order of the lines, and no faster than they are read
+	// are further lines taken. A line has a request_id, of its own or made of the import's id and its
+	// number: an import that broke off is sent again from the first line without a result, or from the
+	// beginning, and books nothing twice.
+	//
+	// Errors: INVALID_ARGUMENT an import without an id, a number that is not above the one before, too
+	// many lines in a message. What was booked before an error stays booked.
+	ImportConsignments(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportConsignmentsRequest, ImportConsignmentsResponse], error)
 }
 
 type shippingServiceClient struct {
@@ -113,6 +132,38 @@ func (c *shippingServiceClient) CancelConsignment(ctx context.Context, in *Cance
 	return out, nil
 }
 
+func (c *shippingServiceClient) WatchConsignments(ctx context.Context, in *WatchConsignmentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchConsignmentsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ShippingService_ServiceDesc.Streams[0], ShippingService_WatchConsignments_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchConsignmentsRequest, WatchConsignmentsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ShippingService_WatchConsignmentsClient = grpc.ServerStreamingClient[WatchConsignmentsResponse]
+
+func (c *shippingServiceClient) ImportConsignments(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ImportConsignmentsRequest, ImportConsignmentsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ShippingService_ServiceDesc.Streams[1], ShippingService_ImportConsignments_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ImportConsignmentsRequest, ImportConsignmentsResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ShippingService_ImportConsignmentsClient = grpc.BidiStreamingClient[ImportConsignmentsRequest, ImportConsignmentsResponse]
+
 // ShippingServiceServer is the server API for ShippingService service.
 // All implementations must embed UnimplementedShippingServiceServer
 // for forward compatibility.
@@ -138,6 +189,23 @@ type ShippingServiceServer interface {
 	// containers. Cancelling twice changes nothing. Errors: NOT_FOUND, also for a customer about that
 	// of another.
 	CancelConsignment(context.Context, *CancelConsignmentRequest) (*CancelConsignmentResponse, error)
+	// WatchConsignments sends every change of consignments as it happens: to a customer, of one's own. It
+	// begins with where it starts, and every change carries an event_id: a watch that broke off goes on
+	// after the last one, without a gap or a repeat. It ends with UNAVAILABLE when the service stops and
+	// with UNAUTHENTICATED when the access token ends; then call again with the last event_id.
+	//
+	// Errors: INVALID_ARGUMENT a last_event_id that is not from a watch of the same consignments;
+	// PERMISSION_DENIED a customer_id that is not the customer's own.
+	WatchConsignments(*WatchConsignmentsRequest, grpc.ServerStreamingServer[WatchConsignmentsResponse]) error
+	// ImportConsignments books many consignments, line by line. Each line succeeds or fails on its own, as
+	// CreateConsignment would; results come in the order of the lines, and no faster than they are read
+	// are further lines taken. A line has a request_id, of its own or made of the import's id and its
+	// number: an import that broke off is sent again from the first line without a result, or from the
+	// beginning, and books nothing twice.
+	//
+	// Errors: INVALID_ARGUMENT an import without an id, a number that is not above the one before, too
+	// many lines in a message. What was booked before an error stays booked.
+	ImportConsignments(grpc.BidiStreamingServer[ImportConsignmentsRequest, ImportConsignmentsResponse]) error
 	mustEmbedUnimplementedShippingServiceServer()
 }
 
@@ -162,6 +230,12 @@ func (UnimplementedShippingServiceServer) ListConsignments(context.Context, *Lis
 }
 func (UnimplementedShippingServiceServer) CancelConsignment(context.Context, *CancelConsignmentRequest) (*CancelConsignmentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelConsignment not implemented")
+}
+func (UnimplementedShippingServiceServer) WatchConsignments(*WatchConsignmentsRequest, grpc.ServerStreamingServer[WatchConsignmentsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchConsignments not implemented")
+}
+func (UnimplementedShippingServiceServer) ImportConsignments(grpc.BidiStreamingServer[ImportConsignmentsRequest, ImportConsignmentsResponse]) error {
+	return status.Error(codes.Unimplemented, "method ImportConsignments not implemented")
 }
 func (UnimplementedShippingServiceServer) mustEmbedUnimplementedShippingServiceServer() {}
 func (UnimplementedShippingServiceServer) testEmbeddedByValue()                         {}
@@ -274,6 +348,24 @@ func _ShippingService_CancelConsignment_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ShippingService_WatchConsignments_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchConsignmentsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ShippingServiceServer).WatchConsignments(m, &grpc.GenericServerStream[WatchConsignmentsRequest, WatchConsignmentsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ShippingService_WatchConsignmentsServer = grpc.ServerStreamingServer[WatchConsignmentsResponse]
+
+func _ShippingService_ImportConsignments_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ShippingServiceServer).ImportConsignments(&grpc.GenericServerStream[ImportConsignmentsRequest, ImportConsignmentsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ShippingService_ImportConsignmentsServer = grpc.BidiStreamingServer[ImportConsignmentsRequest, ImportConsignmentsResponse]
+
 // ShippingService_ServiceDesc is the grpc.ServiceDesc for ShippingService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -302,6 +394,18 @@ var ShippingService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ShippingService_CancelConsignment_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchConsignments",
+			Handler:       _ShippingService_WatchConsignments_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ImportConsignments",
+			Handler:       _ShippingService_ImportConsignments_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "seaport/consignment/v1/consignment.proto",
 }

@@ -144,7 +144,9 @@ type ConsignmentCancelled struct {
 	// Why, for a person.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it was cancelled.
-	CancelTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=cancel_time,json=cancelTime,proto3" json:"cancel_time,omitempty"`
+	CancelTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=cancel_time,json=cancelTime,proto3" json:"cancel_time,omitempty"`
+	// The lot whose holds its room and containers are part of; empty: it has holds of its own.
+	LotId         string `protobuf:"bytes,9,opt,name=lot_id,json=lotId,proto3" json:"lot_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -235,6 +237,215 @@ func (x *ConsignmentCancelled) GetCancelTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ConsignmentCancelled) GetLotId() string {
+	if x != nil {
+		return x.LotId
+	}
+	return ""
+}
+
+// ConsignmentStatusChanged is the payload of topic "consignment.status": a consignment went on its way, or
+// came to its end.
+type ConsignmentStatusChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The consignment.
+	ConsignmentId string `protobuf:"bytes,1,opt,name=consignment_id,json=consignmentId,proto3" json:"consignment_id,omitempty"`
+	// Whose it is.
+	CustomerId string `protobuf:"bytes,2,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
+	// The vessel that carries it.
+	VesselId string `protobuf:"bytes,3,opt,name=vessel_id,json=vesselId,proto3" json:"vessel_id,omitempty"`
+	// What is inside, in the customer's words.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// Where it stands now, in a word or two for a person, for instance "in transit".
+	Status string `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
+	// Why, for a person; empty while nothing is out of the ordinary.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it changed.
+	ChangeTime    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=change_time,json=changeTime,proto3" json:"change_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsignmentStatusChanged) Reset() {
+	*x = ConsignmentStatusChanged{}
+	mi := &file_seaport_event_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsignmentStatusChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsignmentStatusChanged) ProtoMessage() {}
+
+func (x *ConsignmentStatusChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_event_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsignmentStatusChanged.ProtoReflect.Descriptor instead.
+func (*ConsignmentStatusChanged) Descriptor() ([]byte, []int) {
+	return file_seaport_event_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ConsignmentStatusChanged) GetConsignmentId() string {
+	if x != nil {
+		return x.ConsignmentId
+	}
+	return ""
+}
+
+func (x *ConsignmentStatusChanged) GetCustomerId() string {
+	if x != nil {
+		return x.CustomerId
+	}
+	return ""
+}
+
+func (x *ConsignmentStatusChanged) GetVesselId() string {
+	if x != nil {
+		return x.VesselId
+	}
+	return ""
+}
+
+func (x *ConsignmentStatusChanged) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *ConsignmentStatusChanged) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *ConsignmentStatusChanged) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ConsignmentStatusChanged) GetChangeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeTime
+	}
+	return nil
+}
+
+// LotBooked is the payload of topic "lot.booked": consignments were stored that were booked together, by
+// an import, and share their holds. Nobody is mailed about them one by one.
+type LotBooked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lot; the key of its holds.
+	LotId string `protobuf:"bytes,1,opt,name=lot_id,json=lotId,proto3" json:"lot_id,omitempty"`
+	// The vessel whose room is held for it.
+	VesselId string `protobuf:"bytes,2,opt,name=vessel_id,json=vesselId,proto3" json:"vessel_id,omitempty"`
+	// The containers of all its consignments.
+	Containers int32 `protobuf:"varint,3,opt,name=containers,proto3" json:"containers,omitempty"`
+	// Their gross weight in kilograms.
+	Weight int32 `protobuf:"varint,4,opt,name=weight,proto3" json:"weight,omitempty"`
+	// The depots whose containers are held for it.
+	Pickups []*Pickup `protobuf:"bytes,5,rep,name=pickups,proto3" json:"pickups,omitempty"`
+	// Its consignments.
+	ConsignmentIds []string `protobuf:"bytes,6,rep,name=consignment_ids,json=consignmentIds,proto3" json:"consignment_ids,omitempty"`
+	// When it was booked.
+	BookTime      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=book_time,json=bookTime,proto3" json:"book_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LotBooked) Reset() {
+	*x = LotBooked{}
+	mi := &file_seaport_event_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LotBooked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LotBooked) ProtoMessage() {}
+
+func (x *LotBooked) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_event_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LotBooked.ProtoReflect.Descriptor instead.
+func (*LotBooked) Descriptor() ([]byte, []int) {
+	return file_seaport_event_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LotBooked) GetLotId() string {
+	if x != nil {
+		return x.LotId
+	}
+	return ""
+}
+
+func (x *LotBooked) GetVesselId() string {
+	if x != nil {
+		return x.VesselId
+	}
+	return ""
+}
+
+func (x *LotBooked) GetContainers() int32 {
+	if x != nil {
+		return x.Containers
+	}
+	return 0
+}
+
+func (x *LotBooked) GetWeight() int32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *LotBooked) GetPickups() []*Pickup {
+	if x != nil {
+		return x.Pickups
+	}
+	return nil
+}
+
+func (x *LotBooked) GetConsignmentIds() []string {
+	if x != nil {
+		return x.ConsignmentIds
+	}
+	return nil
+}
+
+func (x *LotBooked) GetBookTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BookTime
+	}
+	return nil
+}
+
 // Pickup is a number of empty containers at one origin.
 type Pickup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -248,7 +459,7 @@ type Pickup struct {
 
 func (x *Pickup) Reset() {
 	*x = Pickup{}
-	mi := &file_seaport_event_v1_event_proto_msgTypes[2]
+	mi := &file_seaport_event_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -260,7 +471,7 @@ func (x *Pickup) String() string {
 func (*Pickup) ProtoMessage() {}
 
 func (x *Pickup) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_event_v1_event_proto_msgTypes[2]
+	mi := &file_seaport_event_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -273,7 +484,7 @@ func (x *Pickup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pickup.ProtoReflect.Descriptor instead.
 func (*Pickup) Descriptor() ([]byte, []int) {
-	return file_seaport_event_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_seaport_event_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Pickup) GetOrigin() string {
@@ -309,7 +520,7 @@ type UserCreated struct {
 
 func (x *UserCreated) Reset() {
 	*x = UserCreated{}
-	mi := &file_seaport_event_v1_event_proto_msgTypes[3]
+	mi := &file_seaport_event_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -321,7 +532,7 @@ func (x *UserCreated) String() string {
 func (*UserCreated) ProtoMessage() {}
 
 func (x *UserCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_event_v1_event_proto_msgTypes[3]
+	mi := &file_seaport_event_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -334,7 +545,7 @@ func (x *UserCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserCreated.ProtoReflect.Descriptor instead.
 func (*UserCreated) Descriptor() ([]byte, []int) {
-	return file_seaport_event_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_seaport_event_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UserCreated) GetUserId() string {
@@ -385,7 +596,7 @@ const file_seaport_event_v1_event_proto_rawDesc = "" +
 	"\vdescription\x18\x04 \x01(\tR\vdescription\x12\x16\n" +
 	"\x06weight\x18\x05 \x01(\x05R\x06weight\x122\n" +
 	"\apickups\x18\x06 \x03(\v2\x18.seaport.event.v1.PickupR\apickups\x127\n" +
-	"\tbook_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bbookTime\"\xbe\x02\n" +
+	"\tbook_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bbookTime\"\xd5\x02\n" +
 	"\x14ConsignmentCancelled\x12%\n" +
 	"\x0econsignment_id\x18\x01 \x01(\tR\rconsignmentId\x12\x1f\n" +
 	"\vcustomer_id\x18\x02 \x01(\tR\n" +
@@ -396,7 +607,28 @@ const file_seaport_event_v1_event_proto_rawDesc = "" +
 	"\apickups\x18\x06 \x03(\v2\x18.seaport.event.v1.PickupR\apickups\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12;\n" +
 	"\vcancel_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"cancelTime\"@\n" +
+	"cancelTime\x12\x15\n" +
+	"\x06lot_id\x18\t \x01(\tR\x05lotId\"\x8e\x02\n" +
+	"\x18ConsignmentStatusChanged\x12%\n" +
+	"\x0econsignment_id\x18\x01 \x01(\tR\rconsignmentId\x12\x1f\n" +
+	"\vcustomer_id\x18\x02 \x01(\tR\n" +
+	"customerId\x12\x1b\n" +
+	"\tvessel_id\x18\x03 \x01(\tR\bvesselId\x12 \n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12\x16\n" +
+	"\x06status\x18\x05 \x01(\tR\x06status\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12;\n" +
+	"\vchange_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeTime\"\x8d\x02\n" +
+	"\tLotBooked\x12\x15\n" +
+	"\x06lot_id\x18\x01 \x01(\tR\x05lotId\x12\x1b\n" +
+	"\tvessel_id\x18\x02 \x01(\tR\bvesselId\x12\x1e\n" +
+	"\n" +
+	"containers\x18\x03 \x01(\x05R\n" +
+	"containers\x12\x16\n" +
+	"\x06weight\x18\x04 \x01(\x05R\x06weight\x122\n" +
+	"\apickups\x18\x05 \x03(\v2\x18.seaport.event.v1.PickupR\apickups\x12'\n" +
+	"\x0fconsignment_ids\x18\x06 \x03(\tR\x0econsignmentIds\x127\n" +
+	"\tbook_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bbookTime\"@\n" +
 	"\x06Pickup\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x1e\n" +
 	"\n" +
@@ -422,25 +654,30 @@ func file_seaport_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_seaport_event_v1_event_proto_rawDescData
 }
 
-var file_seaport_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_seaport_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_seaport_event_v1_event_proto_goTypes = []any{
-	(*ConsignmentBooked)(nil),     // 0: seaport.event.v1.ConsignmentBooked
-	(*ConsignmentCancelled)(nil),  // 1: seaport.event.v1.ConsignmentCancelled
-	(*Pickup)(nil),                // 2: seaport.event.v1.Pickup
-	(*UserCreated)(nil),           // 3: seaport.event.v1.UserCreated
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*ConsignmentBooked)(nil),        // 0: seaport.event.v1.ConsignmentBooked
+	(*ConsignmentCancelled)(nil),     // 1: seaport.event.v1.ConsignmentCancelled
+	(*ConsignmentStatusChanged)(nil), // 2: seaport.event.v1.ConsignmentStatusChanged
+	(*LotBooked)(nil),                // 3: seaport.event.v1.LotBooked
+	(*Pickup)(nil),                   // 4: seaport.event.v1.Pickup
+	(*UserCreated)(nil),              // 5: seaport.event.v1.UserCreated
+	(*timestamppb.Timestamp)(nil),    // 6: google.protobuf.Timestamp
 }
 var file_seaport_event_v1_event_proto_depIdxs = []int32{
-	2, // 0: seaport.event.v1.ConsignmentBooked.pickups:type_name -> seaport.event.v1.Pickup
-	4, // 1: seaport.event.v1.ConsignmentBooked.book_time:type_name -> google.protobuf.Timestamp
-	2, // 2: seaport.event.v1.ConsignmentCancelled.pickups:type_name -> seaport.event.v1.Pickup
-	4, // 3: seaport.event.v1.ConsignmentCancelled.cancel_time:type_name -> google.protobuf.Timestamp
-	4, // 4: seaport.event.v1.UserCreated.create_time:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 0: seaport.event.v1.ConsignmentBooked.pickups:type_name -> seaport.event.v1.Pickup
+	6, // 1: seaport.event.v1.ConsignmentBooked.book_time:type_name -> google.protobuf.Timestamp
+	4, // 2: seaport.event.v1.ConsignmentCancelled.pickups:type_name -> seaport.event.v1.Pickup
+	6, // 3: seaport.event.v1.ConsignmentCancelled.cancel_time:type_name -> google.protobuf.Timestamp
+	6, // 4: seaport.event.v1.ConsignmentStatusChanged.change_time:type_name -> google.protobuf.Timestamp
+	4, // 5: seaport.event.v1.LotBooked.pickups:type_name -> seaport.event.v1.Pickup
+	6, // 6: seaport.event.v1.LotBooked.book_time:type_name -> google.protobuf.Timestamp
+	6, // 7: seaport.event.v1.UserCreated.create_time:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_seaport_event_v1_event_proto_init() }
@@ -454,7 +691,7 @@ func file_seaport_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seaport_event_v1_event_proto_rawDesc), len(file_seaport_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -432,7 +432,7 @@ func (x *HoldContainersRequest) GetHolds() []*ContainerHold {
 // ContainerHold asks for the containers of one consignment.
 type ContainerHold struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The consignment; the hold's key.
+	// The consignment, or the lot of consignments; the hold's key.
 	ConsignmentId string `protobuf:"bytes,1,opt,name=consignment_id,json=consignmentId,proto3" json:"consignment_id,omitempty"`
 	// What it needs, each origin once.
 	Pickups       []*Pickup `protobuf:"bytes,2,rep,name=pickups,proto3" json:"pickups,omitempty"`
@@ -718,7 +718,12 @@ type ContainerRelease struct {
 	Origins []string `protobuf:"bytes,2,rep,name=origins,proto3" json:"origins,omitempty"`
 	// True: the consignment was cancelled, and never gets the containers again, whatever comes
 	// late. False: it was not booked; only a hold that is not confirmed is given back.
-	Cancelled     bool `protobuf:"varint,3,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	Cancelled bool `protobuf:"varint,3,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	// For a cancelled consignment of a lot: the lot whose hold its containers are part of. Only this part is
+	// given back. Empty: the whole hold of consignment_id.
+	LotId string `protobuf:"bytes,4,opt,name=lot_id,json=lotId,proto3" json:"lot_id,omitempty"`
+	// With lot_id: its containers, instead of origins.
+	Pickups       []*Pickup `protobuf:"bytes,5,rep,name=pickups,proto3" json:"pickups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -772,6 +777,20 @@ func (x *ContainerRelease) GetCancelled() bool {
 		return x.Cancelled
 	}
 	return false
+}
+
+func (x *ContainerRelease) GetLotId() string {
+	if x != nil {
+		return x.LotId
+	}
+	return ""
+}
+
+func (x *ContainerRelease) GetPickups() []*Pickup {
+	if x != nil {
+		return x.Pickups
+	}
+	return nil
 }
 
 // ReleaseContainersResponse is empty: a release cannot be refused.
@@ -859,11 +878,13 @@ const file_seaport_inventory_v1_inventory_proto_rawDesc = "" +
 	"\vexpire_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\"^\n" +
 	"\x18ReleaseContainersRequest\x12B\n" +
-	"\breleases\x18\x01 \x03(\v2&.seaport.inventory.v1.ContainerReleaseR\breleases\"q\n" +
+	"\breleases\x18\x01 \x03(\v2&.seaport.inventory.v1.ContainerReleaseR\breleases\"\xc0\x01\n" +
 	"\x10ContainerRelease\x12%\n" +
 	"\x0econsignment_id\x18\x01 \x01(\tR\rconsignmentId\x12\x18\n" +
 	"\aorigins\x18\x02 \x03(\tR\aorigins\x12\x1c\n" +
-	"\tcancelled\x18\x03 \x01(\bR\tcancelled\"\x1b\n" +
+	"\tcancelled\x18\x03 \x01(\bR\tcancelled\x12\x15\n" +
+	"\x06lot_id\x18\x04 \x01(\tR\x05lotId\x126\n" +
+	"\apickups\x18\x05 \x03(\v2\x1c.seaport.inventory.v1.PickupR\apickups\"\x1b\n" +
 	"\x19ReleaseContainersResponse2\xb7\x03\n" +
 	"\x10InventoryService\x12_\n" +
 	"\n" +
@@ -915,19 +936,20 @@ var file_seaport_inventory_v1_inventory_proto_depIdxs = []int32{
 	15, // 7: seaport.inventory.v1.HoldContainersResult.failure:type_name -> seaport.failure.v1.Failure
 	14, // 8: seaport.inventory.v1.HeldContainers.expire_time:type_name -> google.protobuf.Timestamp
 	12, // 9: seaport.inventory.v1.ReleaseContainersRequest.releases:type_name -> seaport.inventory.v1.ContainerRelease
-	1,  // 10: seaport.inventory.v1.InventoryService.StockDepot:input_type -> seaport.inventory.v1.StockDepotRequest
-	3,  // 11: seaport.inventory.v1.InventoryService.ListDepots:input_type -> seaport.inventory.v1.ListDepotsRequest
-	6,  // 12: seaport.inventory.v1.InventoryService.HoldContainers:input_type -> seaport.inventory.v1.HoldContainersRequest
-	11, // 13: seaport.inventory.v1.InventoryService.ReleaseContainers:input_type -> seaport.inventory.v1.ReleaseContainersRequest
-	2,  // 14: seaport.inventory.v1.InventoryService.StockDepot:output_type -> seaport.inventory.v1.StockDepotResponse
-	4,  // 15: seaport.inventory.v1.InventoryService.ListDepots:output_type -> seaport.inventory.v1.ListDepotsResponse
-	8,  // 16: seaport.inventory.v1.InventoryService.HoldContainers:output_type -> seaport.inventory.v1.HoldContainersResponse
-	13, // 17: seaport.inventory.v1.InventoryService.ReleaseContainers:output_type -> seaport.inventory.v1.ReleaseContainersResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 10: seaport.inventory.v1.ContainerRelease.pickups:type_name -> seaport.inventory.v1.Pickup
+	1,  // 11: seaport.inventory.v1.InventoryService.StockDepot:input_type -> seaport.inventory.v1.StockDepotRequest
+	3,  // 12: seaport.inventory.v1.InventoryService.ListDepots:input_type -> seaport.inventory.v1.ListDepotsRequest
+	6,  // 13: seaport.inventory.v1.InventoryService.HoldContainers:input_type -> seaport.inventory.v1.HoldContainersRequest
+	11, // 14: seaport.inventory.v1.InventoryService.ReleaseContainers:input_type -> seaport.inventory.v1.ReleaseContainersRequest
+	2,  // 15: seaport.inventory.v1.InventoryService.StockDepot:output_type -> seaport.inventory.v1.StockDepotResponse
+	4,  // 16: seaport.inventory.v1.InventoryService.ListDepots:output_type -> seaport.inventory.v1.ListDepotsResponse
+	8,  // 17: seaport.inventory.v1.InventoryService.HoldContainers:output_type -> seaport.inventory.v1.HoldContainersResponse
+	13, // 18: seaport.inventory.v1.InventoryService.ReleaseContainers:output_type -> seaport.inventory.v1.ReleaseContainersResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_seaport_inventory_v1_inventory_proto_init() }

@@ -11,6 +11,7 @@ package opsv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -23,6 +24,126 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// PublishEventRequest is an event.
+type PublishEventRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topic, for instance "consignment.booked".
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// The event's id, at most 128 characters: who has handled an event with it does not handle another.
+	// Empty: a new one.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The payload: the topic's message of seaport.event.v1, as JSON.
+	Data          *structpb.Struct `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PublishEventRequest) Reset() {
+	*x = PublishEventRequest{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PublishEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PublishEventRequest) ProtoMessage() {}
+
+func (x *PublishEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PublishEventRequest.ProtoReflect.Descriptor instead.
+func (*PublishEventRequest) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *PublishEventRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *PublishEventRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PublishEventRequest) GetData() *structpb.Struct {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// PublishEventResponse says what was published.
+type PublishEventResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The event's id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The service that published it, by its app-id.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PublishEventResponse) Reset() {
+	*x = PublishEventResponse{}
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PublishEventResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PublishEventResponse) ProtoMessage() {}
+
+func (x *PublishEventResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PublishEventResponse.ProtoReflect.Descriptor instead.
+func (*PublishEventResponse) Descriptor() ([]byte, []int) {
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PublishEventResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PublishEventResponse) GetAppId() string {
+	if x != nil {
+		return x.AppId
+	}
+	return ""
+}
 
 // DeadLetter is an event that a service could not handle.
 type DeadLetter struct {
@@ -51,7 +172,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -63,7 +184,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[0]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -76,7 +197,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{0}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *DeadLetter) GetId() string {
@@ -159,7 +280,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -171,7 +292,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[1]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -184,7 +305,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{1}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListDeadLettersRequest) GetAppId() string {
@@ -228,7 +349,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -240,7 +361,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[2]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -253,7 +374,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{2}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListDeadLettersResponse) GetDeadLetters() []*DeadLetter {
@@ -283,7 +404,7 @@ type ReplayDeadLettersRequest struct {
 
 func (x *ReplayDeadLettersRequest) Reset() {
 	*x = ReplayDeadLettersRequest{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -295,7 +416,7 @@ func (x *ReplayDeadLettersRequest) String() string {
 func (*ReplayDeadLettersRequest) ProtoMessage() {}
 
 func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[3]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -308,7 +429,7 @@ func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ReplayDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{3}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ReplayDeadLettersRequest) GetAppId() string {
@@ -336,7 +457,7 @@ type ReplayDeadLettersResponse struct {
 
 func (x *ReplayDeadLettersResponse) Reset() {
 	*x = ReplayDeadLettersResponse{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[4]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +469,7 @@ func (x *ReplayDeadLettersResponse) String() string {
 func (*ReplayDeadLettersResponse) ProtoMessage() {}
 
 func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[4]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +482,7 @@ func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ReplayDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{4}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReplayDeadLettersResponse) GetResults() []*ReplayResult {
@@ -386,7 +507,7 @@ type ReplayResult struct {
 
 func (x *ReplayResult) Reset() {
 	*x = ReplayResult{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[5]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +519,7 @@ func (x *ReplayResult) String() string {
 func (*ReplayResult) ProtoMessage() {}
 
 func (x *ReplayResult) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[5]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +532,7 @@ func (x *ReplayResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayResult.ProtoReflect.Descriptor instead.
 func (*ReplayResult) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{5}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReplayResult) GetId() string {
@@ -448,7 +569,7 @@ type DiscardDeadLettersRequest struct {
 
 func (x *DiscardDeadLettersRequest) Reset() {
 	*x = DiscardDeadLettersRequest{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[6]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +581,7 @@ func (x *DiscardDeadLettersRequest) String() string {
 func (*DiscardDeadLettersRequest) ProtoMessage() {}
 
 func (x *DiscardDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[6]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +594,7 @@ func (x *DiscardDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscardDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*DiscardDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{6}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DiscardDeadLettersRequest) GetAppId() string {
@@ -501,7 +622,7 @@ type DiscardDeadLettersResponse struct {
 
 func (x *DiscardDeadLettersResponse) Reset() {
 	*x = DiscardDeadLettersResponse{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[7]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +634,7 @@ func (x *DiscardDeadLettersResponse) String() string {
 func (*DiscardDeadLettersResponse) ProtoMessage() {}
 
 func (x *DiscardDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[7]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +647,7 @@ func (x *DiscardDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscardDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*DiscardDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{7}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DiscardDeadLettersResponse) GetDiscarded() int32 {
@@ -549,7 +670,7 @@ type PingRequest struct {
 
 func (x *PingRequest) Reset() {
 	*x = PingRequest{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[8]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +682,7 @@ func (x *PingRequest) String() string {
 func (*PingRequest) ProtoMessage() {}
 
 func (x *PingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[8]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +695,7 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{8}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PingRequest) GetAppId() string {
@@ -606,7 +727,7 @@ type PingResponse struct {
 
 func (x *PingResponse) Reset() {
 	*x = PingResponse{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[9]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +739,7 @@ func (x *PingResponse) String() string {
 func (*PingResponse) ProtoMessage() {}
 
 func (x *PingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[9]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +752,7 @@ func (x *PingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResponse.ProtoReflect.Descriptor instead.
 func (*PingResponse) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{9}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PingResponse) GetAppId() string {
@@ -669,7 +790,7 @@ type PingPongRequest struct {
 
 func (x *PingPongRequest) Reset() {
 	*x = PingPongRequest{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[10]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +802,7 @@ func (x *PingPongRequest) String() string {
 func (*PingPongRequest) ProtoMessage() {}
 
 func (x *PingPongRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[10]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +815,7 @@ func (x *PingPongRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingPongRequest.ProtoReflect.Descriptor instead.
 func (*PingPongRequest) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{10}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PingPongRequest) GetAppId() string {
@@ -724,7 +845,7 @@ type PingPongResponse struct {
 
 func (x *PingPongResponse) Reset() {
 	*x = PingPongResponse{}
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[11]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +857,7 @@ func (x *PingPongResponse) String() string {
 func (*PingPongResponse) ProtoMessage() {}
 
 func (x *PingPongResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_seaport_ops_v1_ops_proto_msgTypes[11]
+	mi := &file_seaport_ops_v1_ops_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +870,7 @@ func (x *PingPongResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingPongResponse.ProtoReflect.Descriptor instead.
 func (*PingPongResponse) Descriptor() ([]byte, []int) {
-	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{11}
+	return file_seaport_ops_v1_ops_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PingPongResponse) GetAppId() string {
@@ -770,7 +891,14 @@ var File_seaport_ops_v1_ops_proto protoreflect.FileDescriptor
 
 const file_seaport_ops_v1_ops_proto_rawDesc = "" +
 	"\n" +
-	"\x18seaport/ops/v1/ops.proto\x12\x0eseaport.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x02\n" +
+	"\x18seaport/ops/v1/ops.proto\x12\x0eseaport.ops.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"h\n" +
+	"\x13PublishEventRequest\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12+\n" +
+	"\x04data\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x04data\"=\n" +
+	"\x14PublishEventResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x15\n" +
+	"\x06app_id\x18\x02 \x01(\tR\x05appId\"\xab\x02\n" +
 	"\n" +
 	"DeadLetter\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -820,14 +948,15 @@ const file_seaport_ops_v1_ops_proto_rawDesc = "" +
 	"\x06stroke\x18\x02 \x01(\x03R\x06stroke\"A\n" +
 	"\x10PingPongResponse\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x16\n" +
-	"\x06stroke\x18\x02 \x01(\x03R\x06stroke2\xdd\x03\n" +
+	"\x06stroke\x18\x02 \x01(\x03R\x06stroke2\xb8\x04\n" +
 	"\n" +
 	"OpsService\x12A\n" +
 	"\x04Ping\x12\x1b.seaport.ops.v1.PingRequest\x1a\x1c.seaport.ops.v1.PingResponse\x12Q\n" +
 	"\bPingPong\x12\x1f.seaport.ops.v1.PingPongRequest\x1a .seaport.ops.v1.PingPongResponse(\x010\x01\x12b\n" +
 	"\x0fListDeadLetters\x12&.seaport.ops.v1.ListDeadLettersRequest\x1a'.seaport.ops.v1.ListDeadLettersResponse\x12h\n" +
 	"\x11ReplayDeadLetters\x12(.seaport.ops.v1.ReplayDeadLettersRequest\x1a).seaport.ops.v1.ReplayDeadLettersResponse\x12k\n" +
-	"\x12DiscardDeadLetters\x12).seaport.ops.v1.DiscardDeadLettersRequest\x1a*.seaport.ops.v1.DiscardDeadLettersResponseB,Z*seaport.example/proto/seaport/ops/v1;opsv1b\x06proto3"
+	"\x12DiscardDeadLetters\x12).seaport.ops.v1.DiscardDeadLettersRequest\x1a*.seaport.ops.v1.DiscardDeadLettersResponse\x12Y\n" +
+	"\fPublishEvent\x12#.seaport.ops.v1.PublishEventRequest\x1a$.seaport.ops.v1.PublishEventResponseB,Z*seaport.example/proto/seaport/ops/v1;opsv1b\x06proto3"
 
 var (
 	file_seaport_ops_v1_ops_proto_rawDescOnce sync.Once
@@ -841,43 +970,49 @@ func file_seaport_ops_v1_ops_proto_rawDescGZIP() []byte {
 	return file_seaport_ops_v1_ops_proto_rawDescData
 }
 
-var file_seaport_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_seaport_ops_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_seaport_ops_v1_ops_proto_goTypes = []any{
-	(*DeadLetter)(nil),                 // 0: seaport.ops.v1.DeadLetter
-	(*ListDeadLettersRequest)(nil),     // 1: seaport.ops.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 2: seaport.ops.v1.ListDeadLettersResponse
-	(*ReplayDeadLettersRequest)(nil),   // 3: seaport.ops.v1.ReplayDeadLettersRequest
-	(*ReplayDeadLettersResponse)(nil),  // 4: seaport.ops.v1.ReplayDeadLettersResponse
-	(*ReplayResult)(nil),               // 5: seaport.ops.v1.ReplayResult
-	(*DiscardDeadLettersRequest)(nil),  // 6: seaport.ops.v1.DiscardDeadLettersRequest
-	(*DiscardDeadLettersResponse)(nil), // 7: seaport.ops.v1.DiscardDeadLettersResponse
-	(*PingRequest)(nil),                // 8: seaport.ops.v1.PingRequest
-	(*PingResponse)(nil),               // 9: seaport.ops.v1.PingResponse
-	(*PingPongRequest)(nil),            // 10: seaport.ops.v1.PingPongRequest
-	(*PingPongResponse)(nil),           // 11: seaport.ops.v1.PingPongResponse
-	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
+	(*PublishEventRequest)(nil),        // 0: seaport.ops.v1.PublishEventRequest
+	(*PublishEventResponse)(nil),       // 1: seaport.ops.v1.PublishEventResponse
+	(*DeadLetter)(nil),                 // 2: seaport.ops.v1.DeadLetter
+	(*ListDeadLettersRequest)(nil),     // 3: seaport.ops.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 4: seaport.ops.v1.ListDeadLettersResponse
+	(*ReplayDeadLettersRequest)(nil),   // 5: seaport.ops.v1.ReplayDeadLettersRequest
+	(*ReplayDeadLettersResponse)(nil),  // 6: seaport.ops.v1.ReplayDeadLettersResponse
+	(*ReplayResult)(nil),               // 7: seaport.ops.v1.ReplayResult
+	(*DiscardDeadLettersRequest)(nil),  // 8: seaport.ops.v1.DiscardDeadLettersRequest
+	(*DiscardDeadLettersResponse)(nil), // 9: seaport.ops.v1.DiscardDeadLettersResponse
+	(*PingRequest)(nil),                // 10: seaport.ops.v1.PingRequest
+	(*PingResponse)(nil),               // 11: seaport.ops.v1.PingResponse
+	(*PingPongRequest)(nil),            // 12: seaport.ops.v1.PingPongRequest
+	(*PingPongResponse)(nil),           // 13: seaport.ops.v1.PingPongResponse
+	(*structpb.Struct)(nil),            // 14: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
 }
 var file_seaport_ops_v1_ops_proto_depIdxs = []int32{
-	12, // 0: seaport.ops.v1.DeadLetter.create_time:type_name -> google.protobuf.Timestamp
-	12, // 1: seaport.ops.v1.DeadLetter.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 2: seaport.ops.v1.ListDeadLettersResponse.dead_letters:type_name -> seaport.ops.v1.DeadLetter
-	5,  // 3: seaport.ops.v1.ReplayDeadLettersResponse.results:type_name -> seaport.ops.v1.ReplayResult
-	12, // 4: seaport.ops.v1.PingResponse.answer_time:type_name -> google.protobuf.Timestamp
-	8,  // 5: seaport.ops.v1.OpsService.Ping:input_type -> seaport.ops.v1.PingRequest
-	10, // 6: seaport.ops.v1.OpsService.PingPong:input_type -> seaport.ops.v1.PingPongRequest
-	1,  // 7: seaport.ops.v1.OpsService.ListDeadLetters:input_type -> seaport.ops.v1.ListDeadLettersRequest
-	3,  // 8: seaport.ops.v1.OpsService.ReplayDeadLetters:input_type -> seaport.ops.v1.ReplayDeadLettersRequest
-	6,  // 9: seaport.ops.v1.OpsService.DiscardDeadLetters:input_type -> seaport.ops.v1.DiscardDeadLettersRequest
-	9,  // 10: seaport.ops.v1.OpsService.Ping:output_type -> seaport.ops.v1.PingResponse
-	11, // 11: seaport.ops.v1.OpsService.PingPong:output_type -> seaport.ops.v1.PingPongResponse
-	2,  // 12: seaport.ops.v1.OpsService.ListDeadLetters:output_type -> seaport.ops.v1.ListDeadLettersResponse
-	4,  // 13: seaport.ops.v1.OpsService.ReplayDeadLetters:output_type -> seaport.ops.v1.ReplayDeadLettersResponse
-	7,  // 14: seaport.ops.v1.OpsService.DiscardDeadLetters:output_type -> seaport.ops.v1.DiscardDeadLettersResponse
-	10, // [10:15] is the sub-list for method output_type
-	5,  // [5:10] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	14, // 0: seaport.ops.v1.PublishEventRequest.data:type_name -> google.protobuf.Struct
+	15, // 1: seaport.ops.v1.DeadLetter.create_time:type_name -> google.protobuf.Timestamp
+	15, // 2: seaport.ops.v1.DeadLetter.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 3: seaport.ops.v1.ListDeadLettersResponse.dead_letters:type_name -> seaport.ops.v1.DeadLetter
+	7,  // 4: seaport.ops.v1.ReplayDeadLettersResponse.results:type_name -> seaport.ops.v1.ReplayResult
+	15, // 5: seaport.ops.v1.PingResponse.answer_time:type_name -> google.protobuf.Timestamp
+	10, // 6: seaport.ops.v1.OpsService.Ping:input_type -> seaport.ops.v1.PingRequest
+	12, // 7: seaport.ops.v1.OpsService.PingPong:input_type -> seaport.ops.v1.PingPongRequest
+	3,  // 8: seaport.ops.v1.OpsService.ListDeadLetters:input_type -> seaport.ops.v1.ListDeadLettersRequest
+	5,  // 9: seaport.ops.v1.OpsService.ReplayDeadLetters:input_type -> seaport.ops.v1.ReplayDeadLettersRequest
+	8,  // 10: seaport.ops.v1.OpsService.DiscardDeadLetters:input_type -> seaport.ops.v1.DiscardDeadLettersRequest
+	0,  // 11: seaport.ops.v1.OpsService.PublishEvent:input_type -> seaport.ops.v1.PublishEventRequest
+	11, // 12: seaport.ops.v1.OpsService.Ping:output_type -> seaport.ops.v1.PingResponse
+	13, // 13: seaport.ops.v1.OpsService.PingPong:output_type -> seaport.ops.v1.PingPongResponse
+	4,  // 14: seaport.ops.v1.OpsService.ListDeadLetters:output_type -> seaport.ops.v1.ListDeadLettersResponse
+	6,  // 15: seaport.ops.v1.OpsService.ReplayDeadLetters:output_type -> seaport.ops.v1.ReplayDeadLettersResponse
+	9,  // 16: seaport.ops.v1.OpsService.DiscardDeadLetters:output_type -> seaport.ops.v1.DiscardDeadLettersResponse
+	1,  // 17: seaport.ops.v1.OpsService.PublishEvent:output_type -> seaport.ops.v1.PublishEventResponse
+	12, // [12:18] is the sub-list for method output_type
+	6,  // [6:12] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_seaport_ops_v1_ops_proto_init() }
@@ -891,7 +1026,7 @@ func file_seaport_ops_v1_ops_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_seaport_ops_v1_ops_proto_rawDesc), len(file_seaport_ops_v1_ops_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	OpsService_ListDeadLetters_FullMethodName    = "/seaport.ops.v1.OpsService/ListDeadLetters"
 	OpsService_ReplayDeadLetters_FullMethodName  = "/seaport.ops.v1.OpsService/ReplayDeadLetters"
 	OpsService_DiscardDeadLetters_FullMethodName = "/seaport.ops.v1.OpsService/DiscardDeadLetters"
+	OpsService_PublishEvent_FullMethodName       = "/seaport.ops.v1.OpsService/PublishEvent"
 )
 
 // OpsServiceClient is the client API for OpsService service.
@@ -50,6 +51,10 @@ type OpsServiceClient interface {
 	// DiscardDeadLetters deletes dead letters for good; those that are gone already are no error. For
 	// admins. Errors: NOT_FOUND for an app_id that does not exist.
 	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
+	// PublishEvent publishes an event, in the name of the service whose topic it is. For operators.
+	// Errors: NOT_FOUND a topic that is not declared, and which there are; INVALID_ARGUMENT data that are
+	// not what is published there, or larger than 256 KiB.
+	PublishEvent(ctx context.Context, in *PublishEventRequest, opts ...grpc.CallOption) (*PublishEventResponse, error)
 }
 
 type opsServiceClient struct {
@@ -113,6 +118,16 @@ func (c *opsServiceClient) DiscardDeadLetters(ctx context.Context, in *DiscardDe
 	return out, nil
 }
 
+func (c *opsServiceClient) PublishEvent(ctx context.Context, in *PublishEventRequest, opts ...grpc.CallOption) (*PublishEventResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PublishEventResponse)
+	err := c.cc.Invoke(ctx, OpsService_PublishEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OpsServiceServer is the server API for OpsService service.
 // All implementations must embed UnimplementedOpsServiceServer
 // for forward compatibility.
@@ -135,6 +150,10 @@ type OpsServiceServer interface {
 	// DiscardDeadLetters deletes dead letters for good; those that are gone already are no error. For
 	// admins. Errors: NOT_FOUND for an app_id that does not exist.
 	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
+	// PublishEvent publishes an event, in the name of the service whose topic it is. For operators.
+	// Errors: NOT_FOUND a topic that is not declared, and which there are; INVALID_ARGUMENT data that are
+	// not what is published there, or larger than 256 KiB.
+	PublishEvent(context.Context, *PublishEventRequest) (*PublishEventResponse, error)
 	mustEmbedUnimplementedOpsServiceServer()
 }
 
@@ -159,6 +178,9 @@ func (UnimplementedOpsServiceServer) ReplayDeadLetters(context.Context, *ReplayD
 }
 func (UnimplementedOpsServiceServer) DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DiscardDeadLetters not implemented")
+}
+func (UnimplementedOpsServiceServer) PublishEvent(context.Context, *PublishEventRequest) (*PublishEventResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PublishEvent not implemented")
 }
 func (UnimplementedOpsServiceServer) mustEmbedUnimplementedOpsServiceServer() {}
 func (UnimplementedOpsServiceServer) testEmbeddedByValue()                    {}
@@ -260,6 +282,24 @@ func _OpsService_DiscardDeadLetters_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OpsService_PublishEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PublishEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OpsServiceServer).PublishEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OpsService_PublishEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OpsServiceServer).PublishEvent(ctx, req.(*PublishEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OpsService_ServiceDesc is the grpc.ServiceDesc for OpsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -282,6 +322,10 @@ var OpsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DiscardDeadLetters",
 			Handler:    _OpsService_DiscardDeadLetters_Handler,
+		},
+		{
+			MethodName: "PublishEvent",
+			Handler:    _OpsService_PublishEvent_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -651,7 +651,7 @@ func (x *HoldCapacityRequest) GetHolds() []*CapacityHold {
 // CapacityHold asks for room for one consignment.
 type CapacityHold struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The consignment; the hold's key.
+	// The consignment, or the lot of consignments; the hold's key.
 	ConsignmentId string `protobuf:"bytes,1,opt,name=consignment_id,json=consignmentId,proto3" json:"consignment_id,omitempty"`
 	// Containers, above zero.
 	Containers int32 `protobuf:"varint,2,opt,name=containers,proto3" json:"containers,omitempty"`
@@ -964,7 +964,14 @@ type CapacityRelease struct {
 	VesselId string `protobuf:"bytes,2,opt,name=vessel_id,json=vesselId,proto3" json:"vessel_id,omitempty"`
 	// True: the consignment was cancelled, and never gets the room again, whatever comes late.
 	// False: it was not booked; only a hold that is not confirmed is given back.
-	Cancelled     bool `protobuf:"varint,3,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	Cancelled bool `protobuf:"varint,3,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	// For a cancelled consignment of a lot: the lot whose hold its room is part of. Only this part is given
+	// back. Empty: the whole hold of consignment_id.
+	LotId string `protobuf:"bytes,4,opt,name=lot_id,json=lotId,proto3" json:"lot_id,omitempty"`
+	// With lot_id: its containers.
+	Containers int32 `protobuf:"varint,5,opt,name=containers,proto3" json:"containers,omitempty"`
+	// With lot_id: its weight in kilograms.
+	Weight        int32 `protobuf:"varint,6,opt,name=weight,proto3" json:"weight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1018,6 +1025,27 @@ func (x *CapacityRelease) GetCancelled() bool {
 		return x.Cancelled
 	}
 	return false
+}
+
+func (x *CapacityRelease) GetLotId() string {
+	if x != nil {
+		return x.LotId
+	}
+	return ""
+}
+
+func (x *CapacityRelease) GetContainers() int32 {
+	if x != nil {
+		return x.Containers
+	}
+	return 0
+}
+
+func (x *CapacityRelease) GetWeight() int32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
 }
 
 // ReleaseCapacityResponse is empty: a release cannot be refused.
@@ -1128,11 +1156,16 @@ const file_seaport_vessel_v1_vessel_proto_rawDesc = "" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\"X\n" +
 	"\x16ReleaseCapacityRequest\x12>\n" +
-	"\breleases\x18\x01 \x03(\v2\".seaport.vessel.v1.CapacityReleaseR\breleases\"s\n" +
+	"\breleases\x18\x01 \x03(\v2\".seaport.vessel.v1.CapacityReleaseR\breleases\"\xc2\x01\n" +
 	"\x0fCapacityRelease\x12%\n" +
 	"\x0econsignment_id\x18\x01 \x01(\tR\rconsignmentId\x12\x1b\n" +
 	"\tvessel_id\x18\x02 \x01(\tR\bvesselId\x12\x1c\n" +
-	"\tcancelled\x18\x03 \x01(\bR\tcancelled\"\x19\n" +
+	"\tcancelled\x18\x03 \x01(\bR\tcancelled\x12\x15\n" +
+	"\x06lot_id\x18\x04 \x01(\tR\x05lotId\x12\x1e\n" +
+	"\n" +
+	"containers\x18\x05 \x01(\x05R\n" +
+	"containers\x12\x16\n" +
+	"\x06weight\x18\x06 \x01(\x05R\x06weight\"\x19\n" +
 	"\x17ReleaseCapacityResponse2\xd5\x04\n" +
 	"\rVesselService\x12_\n" +
 	"\fCreateVessel\x12&.seaport.vessel.v1.CreateVesselRequest\x1a'.seaport.vessel.v1.CreateVesselResponse\x12V\n" +
