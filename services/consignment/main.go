@@ -56,7 +56,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		Log:      log,
 		Keys:     keys,
 		Guard:    guard,
-		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, bookings, guard) },
+		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, bookings, guard, ctx.Done()) },
 		Work:     []func(context.Context) error{state.Run},
 		Ready:    state.Ready,
 	})

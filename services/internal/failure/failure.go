@@ -271,3 +271,12 @@ func (e *Error) IsNotFound() bool { return e.code == codes.NotFound }
 
 // IsShort says that there was not enough of something.
 func (e *Error) IsShort() bool { return e.code == codes.FailedPrecondition }
+
+// IsRefusal says that it is what was asked for that does not go: asking the same again is of no use.
+func (e *Error) IsRefusal() bool {
+	switch e.code {
+	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition:
+		return true
+	}
+	return false
+}

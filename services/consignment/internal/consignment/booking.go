@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,28 +13,21 @@ import (
 	"seaport.example/services/internal/failure"
 )
 
-// Vessels holds room on vessels: one error a booking, in their order.
+// Vessels holds room on vessels.
 type Vessels interface {
-	// Hold holds room for bookings on their wished vessels, or on the best fit, and tells them
-	// their vessel and when the hold expires.
-	Hold(ctx context.Context, bookings []*Booking) []error
-	// Release gives it back: for good when the consignments were cancelled.
-	Release(ctx context.Context, consignments []*Consignment, cancelled bool) error
+	// Hold holds room for lots on their wished vessels, or on the best fit, and tells them their
+	// vessel and when the hold expires: one error a lot, in their order.
+	Hold(ctx context.Context, lots []*Lot) []error
+	// Abandon gives back what lots hold that are not booked.
+	Abandon(ctx context.Context, lots []*Lot) error
+	// Release gives the room of cancelled consignments back for good.
+	Release(ctx context.Context, cancelled []*Consignment) error
 }
 
-// Depots holds containers in depots: one error a booking, in their order. A refusal's fields are
-// "pickups[i].…".
+// Depots holds containers in depots, as Vessels holds room. A refusal's fields are "pickups[i].…".
 type Depots interface {
-	Hold(ctx context.Context, bookings []*Booking) []error
-	Release(ctx context.Context, consignments []*Consignment, cancelled bool) error
-}
-
-// Booking is a consignment on its way to be stored.
-type Booking struct {
-	Consignment
-
-	Wished  string    // a vessel's id; empty: the best fit
-	Expires time.Time // the first of its holds
+	Hold(ctx context.Context, lots []*Lot) []error
+	Release(ctx context.Context, cancelled []*Consignment) error
 }
 
 // Claim is the answer to who may book an id.
@@ -48,9 +42,9 @@ type Store interface {
 	Claim(ctx context.Context, ids []string) ([]Claim, error)
 	// Unclaim ends the claims of bookings that came to a certain end.
 	Unclaim(ctx context.Context, booked, refused []string)
-	// Commit stores new consignments, announces and lists them: all, or none. After an error it
-	// is not certain that it is none.
-	Commit(ctx context.Context, consignments []*Consignment) error
+	// Commit stores the consignments of lots, announces and lists them: all, or none. After an error
+	// it is not certain that it is none.
+	Commit(ctx context.Context, lots []*Lot) error
 	// Cancel stores and announces that a consignment is cancelled.
 	Cancel(ctx context.Context, c *Consignment, reason string) error
 	Get(ctx context.Context, id string) (Consignment, error)
@@ -113,6 +107,17 @@ type Result struct {
 // INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION; ALREADY_EXISTS for a request id of another
 // order; UNAVAILABLE is worth a retry.
 func (b *Bookings) Create(ctx context.Context, orders []Order) []Result {
+	return b.create(ctx, orders, alone)
+}
+
+// Import is Create for orders of one import: they share holds, and are announced in lots, so nobody is
+// mailed about each of them. Where a lot finds no room, smaller ones are tried, and each order alone in
+// the end.
+func (b *Bookings) Import(ctx context.Context, orders []Order) []Result {
+	return b.create(ctx, orders, together)
+}
+
+func (b *Bookings) create(ctx context.Context, orders []Order, group func([]*Booking) []*Lot) []Result {
 	results := make([]Result, len(orders))
 	waits := make([]*attempt, len(orders))
 	var mine []*attempt
@@ -126,7 +131,7 @@ func (b *Bookings) Create(ctx context.Context, orders []Order) []Result {
 			mine = append(mine, a)
 		}
 	}
-	go b.bookAll(ctx, mine)
+	go b.bookAll(ctx, mine, group)
 	for i, a := range waits {
 		if a == nil {
 			continue
@@ -171,7 +176,7 @@ func (a *attempt) answer(o *Order) Result {
 
 // bookAll brings attempts to their end, even if the caller who began them leaves: others may wait
 // for them.
-func (b *Bookings) bookAll(ctx context.Context, attempts []*attempt) {
+func (b *Bookings) bookAll(ctx context.Context, attempts []*attempt, group func([]*Booking) []*Lot) {
 	ctx = context.WithoutCancel(ctx)
 	var free, claimed []*attempt
 	for _, a := range attempts {
@@ -184,7 +189,7 @@ func (b *Bookings) bookAll(ctx context.Context, attempts []*attempt) {
 	before, cancel := context.WithTimeout(ctx, claimedFor)
 	defer cancel()
 	mine := b.claim(before, claimed)
-	b.book(before, append(free, mine...))
+	b.book(before, append(free, mine...), group)
 
 	var booked, refused []string
 	for _, a := range mine {
@@ -243,54 +248,113 @@ func (b *Bookings) claim(ctx context.Context, attempts []*attempt) (mine []*atte
 	return mine
 }
 
-// book holds room and containers and stores the consignments. Whatever happens in between, what
-// is held and not booked is given back, or expires by itself.
-func (b *Bookings) book(ctx context.Context, open []*attempt) {
-	open = pass(open, b.Vessels.Hold(ctx, bookings(open)))
+// book books attempts in lots. A lot that is refused is tried again in parts, down to single bookings.
+func (b *Bookings) book(ctx context.Context, open []*attempt, group func([]*Booking) []*Lot) {
+	of := make(map[*Booking]*attempt, len(open))
+	bookings := make([]*Booking, len(open))
+	for i, a := range open {
+		bookings[i] = &a.Booking
+		of[&a.Booking] = a
+	}
+	for lots := group(bookings); len(lots) > 0; {
+		var parts []*Lot
+		for i, outcome := range b.bookLots(ctx, lots) {
+			if smaller := lots[i].parts(); smaller != nil && outcome.refused() {
+				if ctx.Err() == nil {
+					parts = append(parts, smaller...)
+					continue
+				}
+				// Which of the bookings are at fault is not known.
+				outcome.err = failure.Unavailable(ctx.Err(), "booking took too long; try again")
+			}
+			for _, booking := range lots[i].Bookings {
+				of[booking].err, of[booking].certain = outcome.err, outcome.certain
+			}
+		}
+		lots = parts
+	}
+}
+
+// outcome is what came of a lot.
+type outcome struct {
+	err error
+	// certain: nothing is stored, nor will be, when err is not nil.
+	certain bool
+}
+
+// refused says that it is something about this lot: another one may do better.
+func (o outcome) refused() bool {
+	e, ok := errors.AsType[*failure.Error](o.err)
+	return ok && o.certain && e.IsRefusal()
+}
+
+// bookLots holds room and containers for lots and stores their consignments. Whatever happens in
+// between, what is held and not booked is given back, or expires by itself.
+func (b *Bookings) bookLots(ctx context.Context, lots []*Lot) []outcome {
+	outcomes := make([]outcome, len(lots))
+	// pass returns the lots of those given that have no error, and notes the errors of the others.
+	pass := func(indices []int, errs []error) (passed []int) {
+		for n, i := range indices {
+			if errs[n] != nil {
+				outcomes[i] = outcome{err: errs[n], certain: true}
+				continue
+			}
+			passed = append(passed, i)
+		}
+		return passed
+	}
+	open := make([]int, len(lots))
+	for i := range open {
+		open[i] = i
+	}
+	open = pass(open, b.Vessels.Hold(ctx, lots))
+	for _, i := range open {
+		lots[i].placed()
+	}
 
 	held := open
-	open = pass(held, b.Depots.Hold(ctx, bookings(held)))
-	var back []*Consignment
-	for _, a := range held {
-		if a.err != nil {
-			a.err = inOrder(a.err, &a.Consignment)
-			back = append(back, &a.Consignment)
+	open = pass(held, b.Depots.Hold(ctx, at(lots, held)))
+	var back []*Lot
+	for _, i := range held {
+		if outcomes[i].err != nil {
+			outcomes[i].err = inOrder(outcomes[i].err, lots[i])
+			back = append(back, lots[i])
 		}
 	}
-	b.giveBack(ctx, "room", back, b.Vessels.Release, false)
+	if len(back) > 0 {
+		b.giveBack(ctx, "room", len(back), func(ctx context.Context) error { return b.Vessels.Abandon(ctx, back) })
+	}
 
 	late := make([]error, len(open))
-	for i, a := range open {
-		if a.Expires.Sub(b.Now()) < margin {
-			late[i] = failure.Unavailable(nil, "booking took so long that its holds are about to expire; try again")
+	for n, i := range open {
+		if lots[i].Expires.Sub(b.Now()) < margin {
+			late[n] = failure.Unavailable(nil, "booking took so long that its holds are about to expire; try again")
 		}
 	}
 	open = pass(open, late)
 	if len(open) == 0 {
-		return
+		return outcomes
 	}
 	if err := ctx.Err(); err != nil { // too late to begin what others may begin soon
-		refuse(open, err)
-		return
+		pass(open, slices.Repeat([]error{err}, len(open)))
+		return outcomes
 	}
-	if err := b.Store.Commit(context.WithoutCancel(ctx), consignments(open)); err != nil {
+	if err := b.Store.Commit(context.WithoutCancel(ctx), at(lots, open)); err != nil {
 		// It may be stored all the same, so what is held is left to be confirmed or to expire.
-		for _, a := range open {
-			a.err = err
+		for _, i := range open {
+			outcomes[i].err = err
 		}
 	}
+	return outcomes
 }
 
-// pass returns the attempts that have no error and ends the others.
-func pass(attempts []*attempt, errs []error) (passed []*attempt) {
-	for i, a := range attempts {
-		if errs[i] == nil {
-			passed = append(passed, a)
-			continue
-		}
-		a.err, a.certain = errs[i], true
+// at returns the lots with these indices.
+func at(lots []*Lot, indices []int) []*Lot {
+	out := make([]*Lot, len(indices))
+	for n, i := range indices {
+		out[n] = lots[i]
 	}
-	return passed
+	return out
 }
 
 func refuse(attempts []*attempt, err error) {
@@ -307,45 +371,26 @@ func ids(attempts []*attempt) []string {
 	return out
 }
 
-func bookings(attempts []*attempt) []*Booking {
-	out := make([]*Booking, len(attempts))
-	for i, a := range attempts {
-		out[i] = &a.Booking
-	}
-	return out
-}
-
-func consignments(attempts []*attempt) []*Consignment {
-	out := make([]*Consignment, len(attempts))
-	for i, a := range attempts {
-		out[i] = &a.Consignment
-	}
-	return out
-}
-
 // giveBack releases at once what else would expire, or be given back by an event, later.
-func (b *Bookings) giveBack(ctx context.Context, what string, held []*Consignment, release func(context.Context, []*Consignment, bool) error, cancelled bool) {
-	if len(held) == 0 {
-		return
-	}
+func (b *Bookings) giveBack(ctx context.Context, what string, holds int, release func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := release(ctx, held, cancelled); err != nil {
-		b.Log.Info("not given back at once", "what", what, "consignments", len(held), "error", err)
+	if err := release(ctx); err != nil {
+		b.Log.Info("not given back at once", "what", what, "holds", holds, "error", err)
 	}
 }
 
-// inOrder names the fields of a refusal as they are in the order: the pickup at an origin is the
-// first container from there.
-func inOrder(err error, c *Consignment) error {
+// inOrder names the fields of a refusal as they are in the order of a lot's only booking: the pickup at
+// an origin is the first container from there.
+func inOrder(err error, l *Lot) error {
 	e, ok := errors.AsType[*failure.Error](err)
 	if !ok {
 		return err
 	}
 	return e.Within(func(field string) string {
-		for i, pickup := range c.Pickups() {
+		for i, pickup := range l.Pickups() {
 			if strings.HasPrefix(field, pickupField(i)) {
-				for n, container := range c.Containers {
+				for n, container := range l.Bookings[0].Containers {
 					if container.Origin == pickup.Origin {
 						return containerField(n) + ".origin"
 					}
@@ -414,8 +459,12 @@ func (b *Bookings) Cancel(ctx context.Context, owner, id, reason string) (Consig
 	// The event gives everything back for certain; this gives it back before the answer.
 	held := []*Consignment{&c}
 	var wg sync.WaitGroup
-	wg.Go(func() { b.giveBack(ctx, "room", held, b.Vessels.Release, true) })
-	wg.Go(func() { b.giveBack(ctx, "containers", held, b.Depots.Release, true) })
+	wg.Go(func() {
+		b.giveBack(ctx, "room", 1, func(ctx context.Context) error { return b.Vessels.Release(ctx, held) })
+	})
+	wg.Go(func() {
+		b.giveBack(ctx, "containers", 1, func(ctx context.Context) error { return b.Depots.Release(ctx, held) })
+	})
 	wg.Wait()
 	stored, err := b.Get(ctx, owner, id)
 	if err == nil {

@@ -18,11 +18,11 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	p := newPort()
 	o := order(func(o *consignment.Order) { o.Wished = "vessel007" })
-	p.vessels.hold = func(_ context.Context, b *consignment.Booking) error {
-		if b.Wished != "vessel007" {
-			t.Errorf("asked for vessel %q, wished vessel007", b.Wished)
+	p.vessels.hold = func(_ context.Context, l *consignment.Lot) error {
+		if l.Wished() != "vessel007" {
+			t.Errorf("asked for vessel %q, wished vessel007", l.Wished())
 		}
-		b.Vessel = b.Wished
+		l.Vessel = l.Wished()
 		return nil
 	}
 	got := create(t, p.bookings(t), o)
@@ -57,40 +57,40 @@ func TestCreateFails(t *testing.T) {
 		keeps   bool // the claim is kept: the booking may be stored after all
 	}{
 		{name: "no room", code: "FailedPrecondition", field: "containers", arrange: func(p *port) {
-			p.vessels.hold = func(context.Context, *consignment.Booking) error { return short }
+			p.vessels.hold = func(context.Context, *consignment.Lot) error { return short }
 		}},
 		{name: "vessels away", code: "Unavailable", arrange: func(p *port) {
-			p.vessels.hold = func(context.Context, *consignment.Booking) error { return away }
+			p.vessels.hold = func(context.Context, *consignment.Lot) error { return away }
 		}},
 		{name: "no containers", code: "FailedPrecondition", field: "containers[1].origin", back: true, held: true, arrange: func(p *port) {
-			p.depots.hold = func(context.Context, *consignment.Booking) error {
+			p.depots.hold = func(context.Context, *consignment.Lot) error {
 				return failure.Short(failure.ShortOfContainers, "pickups[1].origin", "empty")
 			}
 		}},
 		{name: "no containers, and the room cannot be given back", code: "FailedPrecondition", field: "containers[1].origin", back: true, held: true,
 			arrange: func(p *port) {
 				p.vessels.releaseErr = away
-				p.depots.hold = func(context.Context, *consignment.Booking) error {
+				p.depots.hold = func(context.Context, *consignment.Lot) error {
 					return failure.Short(failure.ShortOfContainers, "pickups[1].origin", "empty")
 				}
 			}},
 		{name: "depots away", code: "Unavailable", back: true, held: true, arrange: func(p *port) {
-			p.depots.hold = func(context.Context, *consignment.Booking) error { return away }
+			p.depots.hold = func(context.Context, *consignment.Lot) error { return away }
 		}},
 		{name: "holds about to expire", code: "Unavailable", held: true, arrange: func(p *port) {
-			p.depots.hold = func(_ context.Context, b *consignment.Booking) error {
-				b.Expires = noon.Add(5 * time.Second)
+			p.depots.hold = func(_ context.Context, l *consignment.Lot) error {
+				l.Expires = noon.Add(5 * time.Second)
 				return nil
 			}
 		}},
 		{name: "store away at the claim", code: "Unavailable", arrange: func(p *port) {
 			p.store.claim = func(context.Context, []string) ([]consignment.Claim, error) { return nil, errors.New("away") }
-			p.vessels.hold = func(context.Context, *consignment.Booking) error {
+			p.vessels.hold = func(context.Context, *consignment.Lot) error {
 				return errors.New("room was asked for without a claim")
 			}
 		}},
 		{name: "store away at the commit", code: "Unavailable", held: true, keeps: true, arrange: func(p *port) {
-			p.store.commit = func(context.Context, []*consignment.Consignment) error { return away }
+			p.store.commit = func(context.Context, []*consignment.Lot) error { return away }
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestNoCommitAfterItsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPort()
-		p.depots.hold = func(context.Context, *consignment.Booking) error { time.Sleep(time.Minute); return nil }
+		p.depots.hold = func(context.Context, *consignment.Lot) error { time.Sleep(time.Minute); return nil }
 		got := p.bookings(t).Create(t.Context(), []consignment.Order{order(withRequest("r"))})
 		if !errors.Is(got[0].Err, context.DeadlineExceeded) || len(p.store.stored()) != 0 || len(p.store.claimed) != 0 {
 			t.Errorf("Create = %v, stored %v, claims kept %v", got[0].Err, p.store.stored(), p.store.claimed)
@@ -146,7 +146,7 @@ func TestBookingOutlivesItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPort()
 		ctx, leave := context.WithCancel(t.Context())
-		p.depots.hold = func(context.Context, *consignment.Booking) error { leave(); time.Sleep(time.Second); return nil }
+		p.depots.hold = func(context.Context, *consignment.Lot) error { leave(); time.Sleep(time.Second); return nil }
 		b := p.bookings(t)
 		if got := b.Create(ctx, []consignment.Order{order(withRequest("r"))}); !errors.Is(got[0].Err, context.Canceled) {
 			t.Errorf("Create = %v for a caller who left", got[0].Err)
@@ -169,7 +169,7 @@ func TestRefusalNamesTheContainer(t *testing.T) {
 		{"consignment_id", "consignment_id"},
 	} {
 		p := newPort()
-		p.depots.hold = func(context.Context, *consignment.Booking) error { return failure.NotFound(c.inner, "no depot") }
+		p.depots.hold = func(context.Context, *consignment.Lot) error { return failure.NotFound(c.inner, "no depot") }
 		got := create(t, p.bookings(t), order(func(o *consignment.Order) {
 			o.Containers = append(o.Containers, consignment.Container{Origin: "Sheffield, United Kingdom"})
 		}))
@@ -185,7 +185,7 @@ func TestRequestIDBooksOnce(t *testing.T) {
 	p := newPort()
 	var started sync.WaitGroup
 	started.Add(callers)
-	p.vessels.hold = func(context.Context, *consignment.Booking) error { started.Wait(); return nil }
+	p.vessels.hold = func(context.Context, *consignment.Lot) error { started.Wait(); return nil }
 	b := p.bookings(t)
 	results := make([]consignment.Result, callers)
 	var wg sync.WaitGroup
@@ -211,7 +211,7 @@ func TestRefusedRequestMayTryAgain(t *testing.T) {
 	t.Parallel()
 	p := newPort()
 	refuse := true
-	p.vessels.hold = func(context.Context, *consignment.Booking) error {
+	p.vessels.hold = func(context.Context, *consignment.Lot) error {
 		if refuse {
 			return failure.Short(failure.ShortOfWeight, "weight", "full")
 		}
@@ -269,20 +269,20 @@ func TestRequestIDOfAnotherOrder(t *testing.T) {
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	p := newPort()
-	p.vessels.hold = func(_ context.Context, b *consignment.Booking) error {
-		if b.Description == "too much" {
+	p.vessels.hold = func(_ context.Context, l *consignment.Lot) error {
+		if l.Bookings[0].Description == "too much" {
 			return failure.Short(failure.ShortOfCapacity, "containers", "no room")
 		}
 		return nil
 	}
 	var nowhere string
-	p.depots.hold = func(_ context.Context, b *consignment.Booking) error {
-		switch b.Description {
+	p.depots.hold = func(_ context.Context, l *consignment.Lot) error {
+		switch b := l.Bookings[0]; b.Description {
 		case "nowhere":
 			nowhere = b.ID
 			return failure.NotFound("pickups[0].origin", "no depot")
 		case "slow":
-			b.Expires = noon.Add(time.Second)
+			l.Expires = noon.Add(time.Second)
 		}
 		return nil
 	}
@@ -362,7 +362,7 @@ func TestCallerLeaves(t *testing.T) {
 	t.Parallel()
 	p := newPort()
 	entered, goOn := make(chan struct{}), make(chan struct{})
-	p.vessels.hold = func(context.Context, *consignment.Booking) error { close(entered); <-goOn; return nil }
+	p.vessels.hold = func(context.Context, *consignment.Lot) error { close(entered); <-goOn; return nil }
 	b := p.bookings(t)
 	first := make(chan consignment.Result)
 	go func() { first <- create(t, b, order(withRequest("r"))) }()
@@ -383,7 +383,7 @@ func TestUncertainCommitKeepsTheClaim(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPort()
-		p.store.commit = func(context.Context, []*consignment.Consignment) error {
+		p.store.commit = func(context.Context, []*consignment.Lot) error {
 			return failure.Unavailable(nil, "the answer was lost")
 		}
 		b := p.bookings(t)

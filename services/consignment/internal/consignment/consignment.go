@@ -32,6 +32,8 @@ type Consignment struct {
 	StatusReason string      `json:"status_reason,omitempty"`
 	CreateTime   time.Time   `json:"create_time"`
 	UpdateTime   time.Time   `json:"update_time"`
+	// Lot is the lot whose holds its room and containers are part of; empty: it has holds of its own.
+	Lot string `json:"lot,omitempty"`
 	// Fingerprint tells a retry of the same order from another order with the same request id.
 	Fingerprint string `json:"fingerprint,omitempty"`
 }
@@ -55,18 +57,11 @@ type Pickup struct {
 
 // Pickups adds up the containers by origin, in the order of first mention.
 func (c *Consignment) Pickups() []Pickup {
-	var pickups []Pickup
-	at := make(map[string]int)
+	var all sums
 	for _, container := range c.Containers {
-		i, ok := at[container.Origin]
-		if !ok {
-			i = len(pickups)
-			at[container.Origin] = i
-			pickups = append(pickups, Pickup{Origin: container.Origin})
-		}
-		pickups[i].Containers++
+		all.add(container.Origin)
 	}
-	return pickups
+	return all.pickups
 }
 
 // Cancel changes the status, once.
@@ -183,6 +178,11 @@ func (o *Order) booking(id string, now time.Time) Booking {
 // version 8 (RFC 9562, section 5.8), made from their hash.
 func (o *Order) derivedID() string {
 	sum := sha256.Sum256([]byte("consignment/1\x00" + o.Customer + "\x00" + o.RequestID))
+	return uuid8(sum[:])
+}
+
+// uuid8 makes a UUID of version 8 of a hash.
+func uuid8(sum []byte) string {
 	sum[6] = sum[6]&0x0f | 0x80
 	sum[8] = sum[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])

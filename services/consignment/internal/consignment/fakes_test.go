@@ -43,7 +43,7 @@ func (p *port) bookings(t testing.TB) *consignment.Bookings {
 
 // vessels answers holds with vessel001 and a minute, unless told otherwise, and notes what happens.
 type vessels struct {
-	hold       func(ctx context.Context, b *consignment.Booking) error
+	hold       func(ctx context.Context, l *consignment.Lot) error
 	releaseErr error
 
 	mu       sync.Mutex
@@ -51,7 +51,7 @@ type vessels struct {
 	released []release
 }
 
-// release is one consignment given back.
+// release is one hold, or consignment, given back.
 type release struct {
 	id        string
 	cancelled bool
@@ -59,32 +59,41 @@ type release struct {
 
 var _ consignment.Vessels = (*vessels)(nil)
 
-func (v *vessels) Hold(ctx context.Context, bookings []*consignment.Booking) []error {
-	errs := make([]error, len(bookings))
-	for i, b := range bookings {
-		b.Vessel, b.Expires = "vessel001", noon.Add(time.Minute)
+func (v *vessels) Hold(ctx context.Context, lots []*consignment.Lot) []error {
+	errs := make([]error, len(lots))
+	for i, l := range lots {
+		l.Vessel, l.Expires = "vessel001", noon.Add(time.Minute)
 		if v.hold != nil {
-			errs[i] = v.hold(ctx, b)
+			errs[i] = v.hold(ctx, l)
 		}
 		v.mu.Lock()
-		v.held = append(v.held, b.ID)
+		v.held = append(v.held, l.ID)
 		v.mu.Unlock()
 	}
 	return errs
 }
 
-func (v *vessels) Release(_ context.Context, consignments []*consignment.Consignment, cancelled bool) error {
+func (v *vessels) Abandon(_ context.Context, lots []*consignment.Lot) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, c := range consignments {
-		v.released = append(v.released, release{c.ID, cancelled})
+	for _, l := range lots {
+		v.released = append(v.released, release{l.ID, false})
+	}
+	return v.releaseErr
+}
+
+func (v *vessels) Release(_ context.Context, cancelled []*consignment.Consignment) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, c := range cancelled {
+		v.released = append(v.released, release{c.ID, true})
 	}
 	return v.releaseErr
 }
 
 // depots says yes, unless told otherwise, and notes what happens.
 type depots struct {
-	hold       func(ctx context.Context, b *consignment.Booking) error
+	hold       func(ctx context.Context, l *consignment.Lot) error
 	releaseErr error
 
 	mu       sync.Mutex
@@ -94,24 +103,24 @@ type depots struct {
 
 var _ consignment.Depots = (*depots)(nil)
 
-func (d *depots) Hold(ctx context.Context, bookings []*consignment.Booking) []error {
-	errs := make([]error, len(bookings))
-	for i, b := range bookings {
+func (d *depots) Hold(ctx context.Context, lots []*consignment.Lot) []error {
+	errs := make([]error, len(lots))
+	for i, l := range lots {
 		if d.hold != nil {
-			errs[i] = d.hold(ctx, b)
+			errs[i] = d.hold(ctx, l)
 		}
 		d.mu.Lock()
-		d.held = append(d.held, b.ID)
+		d.held = append(d.held, l.ID)
 		d.mu.Unlock()
 	}
 	return errs
 }
 
-func (d *depots) Release(_ context.Context, consignments []*consignment.Consignment, cancelled bool) error {
+func (d *depots) Release(_ context.Context, cancelled []*consignment.Consignment) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, c := range consignments {
-		d.released = append(d.released, release{c.ID, cancelled})
+	for _, c := range cancelled {
+		d.released = append(d.released, release{c.ID, true})
 	}
 	return d.releaseErr
 }
@@ -119,7 +128,7 @@ func (d *depots) Release(_ context.Context, consignments []*consignment.Consignm
 // store keeps consignments in memory. A set function replaces a method.
 type store struct {
 	claim  func(ctx context.Context, ids []string) ([]consignment.Claim, error)
-	commit func(ctx context.Context, consignments []*consignment.Consignment) error
+	commit func(ctx context.Context, lots []*consignment.Lot) error
 	cancel func(c *consignment.Consignment, reason string) error
 	page   func(customer string, size int32, token string) ([]string, string, error)
 
@@ -165,18 +174,20 @@ func (s *store) Unclaim(_ context.Context, booked, refused []string) {
 	s.unclaimed.refused = append(s.unclaimed.refused, refused...)
 }
 
-func (s *store) Commit(ctx context.Context, consignments []*consignment.Consignment) error {
+func (s *store) Commit(ctx context.Context, lots []*consignment.Lot) error {
 	if s.commit != nil {
-		if err := s.commit(ctx, consignments); err != nil {
+		if err := s.commit(ctx, lots); err != nil {
 			return err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for _, c := range consignments {
-		s.rows[c.ID] = *c
-		ids = append(ids, c.ID)
+	for _, l := range lots {
+		for _, b := range l.Bookings {
+			s.rows[b.ID] = b.Consignment
+			ids = append(ids, b.ID)
+		}
 	}
 	s.commits = append(s.commits, ids)
 	return nil

@@ -25,28 +25,41 @@ func NewVessels(conn grpc.ClientConnInterface) Vessels {
 	return Vessels{client: vesselv1.NewVesselServiceClient(conn)}
 }
 
-// Hold holds room for bookings, in one call.
-func (v Vessels) Hold(ctx context.Context, bookings []*consignment.Booking) []error {
-	if len(bookings) == 0 {
+// Hold holds room for lots, in one call.
+func (v Vessels) Hold(ctx context.Context, lots []*consignment.Lot) []error {
+	if len(lots) == 0 {
 		return nil
 	}
-	req := &vesselv1.HoldCapacityRequest{Holds: make([]*vesselv1.CapacityHold, len(bookings))}
-	for i, b := range bookings {
-		req.Holds[i] = &vesselv1.CapacityHold{
-			ConsignmentId: b.ID, Containers: int32(len(b.Containers)), Weight: b.Weight, VesselId: b.Wished, //nolint:gosec // bounded by an order's containers
-		}
+	req := &vesselv1.HoldCapacityRequest{Holds: make([]*vesselv1.CapacityHold, len(lots))}
+	for i, l := range lots {
+		req.Holds[i] = &vesselv1.CapacityHold{ConsignmentId: l.ID, Containers: l.Containers(), Weight: l.Weight(), VesselId: l.Wished()}
 	}
 	resp, err := v.client.HoldCapacity(ctx, req)
-	return each(bookings, resp.GetResults(), err, func(b *consignment.Booking, r *vesselv1.HoldCapacityResult) {
-		b.Vessel, b.Expires = r.GetHeld().GetVesselId(), r.GetHeld().GetExpireTime().AsTime()
+	return each(lots, resp.GetResults(), err, func(l *consignment.Lot, r *vesselv1.HoldCapacityResult) {
+		l.Vessel, l.Expires = r.GetHeld().GetVesselId(), r.GetHeld().GetExpireTime().AsTime()
 	})
 }
 
-// Release gives room back, in one call.
-func (v Vessels) Release(ctx context.Context, consignments []*consignment.Consignment, cancelled bool) error {
+// Abandon gives back the room of lots that are not booked, in one call.
+func (v Vessels) Abandon(ctx context.Context, lots []*consignment.Lot) error {
 	req := &vesselv1.ReleaseCapacityRequest{}
-	for _, c := range consignments {
-		req.Releases = append(req.Releases, &vesselv1.CapacityRelease{ConsignmentId: c.ID, VesselId: c.Vessel, Cancelled: cancelled})
+	for _, l := range lots {
+		req.Releases = append(req.Releases, &vesselv1.CapacityRelease{ConsignmentId: l.ID, VesselId: l.Vessel})
+	}
+	_, err := v.client.ReleaseCapacity(ctx, req)
+	return err
+}
+
+// Release gives back the room of cancelled consignments, in one call.
+func (v Vessels) Release(ctx context.Context, cancelled []*consignment.Consignment) error {
+	req := &vesselv1.ReleaseCapacityRequest{}
+	for _, c := range cancelled {
+		release := &vesselv1.CapacityRelease{ConsignmentId: c.ID, VesselId: c.Vessel, Cancelled: true}
+		if c.Lot != "" {
+			release.LotId, release.Weight = c.Lot, c.Weight
+			release.Containers = int32(len(c.Containers)) //nolint:gosec // bounded by an order's containers
+		}
+		req.Releases = append(req.Releases, release)
 	}
 	_, err := v.client.ReleaseCapacity(ctx, req)
 	return err
@@ -64,34 +77,34 @@ func NewDepots(conn grpc.ClientConnInterface) Depots {
 	return Depots{client: inventoryv1.NewInventoryServiceClient(conn)}
 }
 
-// Hold holds the bookings' containers at their origins, in one call.
-func (d Depots) Hold(ctx context.Context, bookings []*consignment.Booking) []error {
-	if len(bookings) == 0 {
+// Hold holds the containers of lots at their origins, in one call.
+func (d Depots) Hold(ctx context.Context, lots []*consignment.Lot) []error {
+	if len(lots) == 0 {
 		return nil
 	}
-	req := &inventoryv1.HoldContainersRequest{Holds: make([]*inventoryv1.ContainerHold, len(bookings))}
-	for i, b := range bookings {
-		hold := &inventoryv1.ContainerHold{ConsignmentId: b.ID}
-		for _, p := range b.Pickups() {
-			hold.Pickups = append(hold.Pickups, &inventoryv1.Pickup{Origin: p.Origin, Containers: int32(p.Containers)}) //nolint:gosec // bounded by an order's containers
-		}
-		req.Holds[i] = hold
+	req := &inventoryv1.HoldContainersRequest{Holds: make([]*inventoryv1.ContainerHold, len(lots))}
+	for i, l := range lots {
+		req.Holds[i] = &inventoryv1.ContainerHold{ConsignmentId: l.ID, Pickups: pickups(l.Pickups())}
 	}
 	resp, err := d.client.HoldContainers(ctx, req)
-	return each(bookings, resp.GetResults(), err, func(b *consignment.Booking, r *inventoryv1.HoldContainersResult) {
-		if until := r.GetHeld().GetExpireTime().AsTime(); until.Before(b.Expires) {
-			b.Expires = until
+	return each(lots, resp.GetResults(), err, func(l *consignment.Lot, r *inventoryv1.HoldContainersResult) {
+		if until := r.GetHeld().GetExpireTime().AsTime(); until.Before(l.Expires) {
+			l.Expires = until
 		}
 	})
 }
 
-// Release gives containers back, in one call.
-func (d Depots) Release(ctx context.Context, consignments []*consignment.Consignment, cancelled bool) error {
+// Release gives back the containers of cancelled consignments, in one call.
+func (d Depots) Release(ctx context.Context, cancelled []*consignment.Consignment) error {
 	req := &inventoryv1.ReleaseContainersRequest{}
-	for _, c := range consignments {
-		release := &inventoryv1.ContainerRelease{ConsignmentId: c.ID, Cancelled: cancelled}
-		for _, p := range c.Pickups() {
-			release.Origins = append(release.Origins, p.Origin)
+	for _, c := range cancelled {
+		release := &inventoryv1.ContainerRelease{ConsignmentId: c.ID, Cancelled: true, LotId: c.Lot}
+		if c.Lot != "" {
+			release.Pickups = pickups(c.Pickups())
+		} else {
+			for _, p := range c.Pickups() {
+				release.Origins = append(release.Origins, p.Origin)
+			}
 		}
 		req.Releases = append(req.Releases, release)
 	}
@@ -99,17 +112,25 @@ func (d Depots) Release(ctx context.Context, consignments []*consignment.Consign
 	return err
 }
 
-// each hands the results of a batch to their bookings and returns one error a booking.
-func each[R interface{ GetFailure() *failurev1.Failure }](bookings []*consignment.Booking, results []R, err error, take func(*consignment.Booking, R)) []error {
-	errs := make([]error, len(bookings))
-	if err == nil && len(results) != len(bookings) {
-		err = fmt.Errorf("%d results for %d holds", len(results), len(bookings))
+func pickups(counted []consignment.Pickup) []*inventoryv1.Pickup {
+	out := make([]*inventoryv1.Pickup, len(counted))
+	for i, p := range counted {
+		out[i] = &inventoryv1.Pickup{Origin: p.Origin, Containers: int32(p.Containers)} //nolint:gosec // bounded by a lot's containers
 	}
-	for i, b := range bookings {
+	return out
+}
+
+// each hands the results of a batch to their lots and returns one error a lot.
+func each[R interface{ GetFailure() *failurev1.Failure }](lots []*consignment.Lot, results []R, err error, take func(*consignment.Lot, R)) []error {
+	errs := make([]error, len(lots))
+	if err == nil && len(results) != len(lots) {
+		err = fmt.Errorf("%d results for %d holds", len(results), len(lots))
+	}
+	for i, l := range lots {
 		if err != nil {
 			errs[i] = err
 		} else if errs[i] = failure.FromProto(results[i].GetFailure()); errs[i] == nil {
-			take(b, results[i])
+			take(l, results[i])
 		}
 	}
 	return errs

@@ -47,17 +47,26 @@ func (c *conn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.Call
 	return nil, errors.New("no streams here")
 }
 
-func bookings() []*consignment.Booking {
-	return []*consignment.Booking{
-		{Wished: "vessel007", Consignment: consignment.Consignment{ID: "c1", Weight: 550, Vessel: "vessel007",
-			Containers: []consignment.Container{{Origin: "Manchester"}, {Origin: "Derby"}, {Origin: "Manchester"}}}},
-		{Consignment: consignment.Consignment{ID: "c2", Weight: 7, Vessel: "vessel001", Containers: []consignment.Container{{Origin: "Derby"}}}},
+func consignments() []*consignment.Consignment {
+	return []*consignment.Consignment{
+		{ID: "c1", Weight: 550, Vessel: "vessel007", Containers: []consignment.Container{{Origin: "Manchester"}, {Origin: "Derby"}, {Origin: "Manchester"}}},
+		{ID: "c2", Weight: 7, Vessel: "vessel001", Containers: []consignment.Container{{Origin: "Derby"}}},
 	}
 }
 
-func consignments() []*consignment.Consignment {
-	b := bookings()
-	return []*consignment.Consignment{&b[0].Consignment, &b[1].Consignment}
+// lots is two bookings with holds to themselves.
+func lots() []*consignment.Lot {
+	c := consignments()
+	return []*consignment.Lot{
+		{ID: "c1", Vessel: "vessel007", Bookings: []*consignment.Booking{{Wished: "vessel007", Consignment: *c[0]}}},
+		{ID: "c2", Vessel: "vessel001", Bookings: []*consignment.Booking{{Consignment: *c[1]}}},
+	}
+}
+
+// shared is the same two bookings in one lot.
+func shared() []*consignment.Lot {
+	c := consignments()
+	return []*consignment.Lot{{ID: "lot1", Vessel: "vessel007", Bookings: []*consignment.Booking{{Consignment: *c[0]}, {Consignment: *c[1]}}}}
 }
 
 // short is a refusal of one item of a batch.
@@ -83,7 +92,7 @@ func TestVesselsHold(t *testing.T) {
 			{Result: &vesselv1.HoldCapacityResult_Held{Held: &vesselv1.HeldCapacity{VesselId: "vessel002", ExpireTime: timestamppb.New(noon)}}},
 		}},
 	}
-	asked := bookings()
+	asked := lots()
 	asked[1].Vessel = ""
 	errs := rpc.NewVessels(c).Hold(t.Context(), asked)
 	if len(errs) != 2 || !isShort(errs[0]) || errs[1] != nil || asked[1].Vessel != "vessel002" || !asked[1].Expires.Equal(noon) {
@@ -105,7 +114,7 @@ func TestDepotsHold(t *testing.T) {
 				{ConsignmentId: "c1", Pickups: []*inventoryv1.Pickup{{Origin: "Manchester", Containers: 2}, {Origin: "Derby", Containers: 1}}},
 				{ConsignmentId: "c2", Pickups: []*inventoryv1.Pickup{{Origin: "Derby", Containers: 1}}},
 			}}}
-		asked := bookings()
+		asked := lots()
 		asked[0].Expires = noon // that of the room
 		errs := rpc.NewDepots(c).Hold(t.Context(), asked)
 		first := noon
@@ -118,27 +127,93 @@ func TestDepotsHold(t *testing.T) {
 	}
 }
 
+// A lot asks for the sum of its bookings, once.
+func TestLotIsOneHold(t *testing.T) {
+	t.Parallel()
+	v := &conn{t: t, method: vesselv1.VesselService_HoldCapacity_FullMethodName,
+		want: &vesselv1.HoldCapacityRequest{Holds: []*vesselv1.CapacityHold{{ConsignmentId: "lot1", Containers: 4, Weight: 557}}},
+		answer: &vesselv1.HoldCapacityResponse{Results: []*vesselv1.HoldCapacityResult{
+			{Result: &vesselv1.HoldCapacityResult_Held{Held: &vesselv1.HeldCapacity{VesselId: "vessel002", ExpireTime: timestamppb.New(noon)}}},
+		}}}
+	d := &conn{t: t, method: inventoryv1.InventoryService_HoldContainers_FullMethodName,
+		want: &inventoryv1.HoldContainersRequest{Holds: []*inventoryv1.ContainerHold{
+			{ConsignmentId: "lot1", Pickups: []*inventoryv1.Pickup{{Origin: "Manchester", Containers: 2}, {Origin: "Derby", Containers: 2}}},
+		}},
+		answer: &inventoryv1.HoldContainersResponse{Results: []*inventoryv1.HoldContainersResult{
+			{Result: &inventoryv1.HoldContainersResult_Held{Held: &inventoryv1.HeldContainers{ExpireTime: timestamppb.New(noon.Add(time.Hour))}}},
+		}}}
+	asked := shared()
+	if errs := rpc.NewVessels(v).Hold(t.Context(), asked); errs[0] != nil || asked[0].Vessel != "vessel002" || !asked[0].Expires.Equal(noon) {
+		t.Errorf("Hold = %v, on %q until %s", errs, asked[0].Vessel, asked[0].Expires)
+	}
+	if errs := rpc.NewDepots(d).Hold(t.Context(), asked); errs[0] != nil || !asked[0].Expires.Equal(noon) {
+		t.Errorf("Hold = %v, until %s", errs, asked[0].Expires)
+	}
+}
+
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lots []*consignment.Lot
+		want []*vesselv1.CapacityRelease
+	}{
+		{lots(), []*vesselv1.CapacityRelease{{ConsignmentId: "c1", VesselId: "vessel007"}, {ConsignmentId: "c2", VesselId: "vessel001"}}},
+		{shared(), []*vesselv1.CapacityRelease{{ConsignmentId: "lot1", VesselId: "vessel007"}}},
+	} {
+		v := &conn{t: t, method: vesselv1.VesselService_ReleaseCapacity_FullMethodName, answer: &vesselv1.ReleaseCapacityResponse{},
+			want: &vesselv1.ReleaseCapacityRequest{Releases: c.want}}
+		if err := rpc.NewVessels(v).Abandon(t.Context(), c.lots); err != nil || v.calls != 1 {
+			t.Errorf("Abandon = %v, %d calls", err, v.calls)
+		}
+		v.err = status.Error(codes.Unavailable, "away")
+		if rpc.NewVessels(v).Abandon(t.Context(), c.lots) == nil {
+			t.Error("an error was kept back")
+		}
+	}
+}
+
+// A cancelled consignment gives back its own holds, or its part of those of its lot.
 func TestRelease(t *testing.T) {
 	t.Parallel()
-	for _, cancelled := range []bool{false, true} {
+	for _, c := range []struct {
+		name       string
+		lot        string
+		room       []*vesselv1.CapacityRelease
+		containers []*inventoryv1.ContainerRelease
+	}{
+		{"alone", "",
+			[]*vesselv1.CapacityRelease{{ConsignmentId: "c1", VesselId: "vessel007", Cancelled: true}, {ConsignmentId: "c2", VesselId: "vessel001", Cancelled: true}},
+			[]*inventoryv1.ContainerRelease{
+				{ConsignmentId: "c1", Origins: []string{"Manchester", "Derby"}, Cancelled: true},
+				{ConsignmentId: "c2", Origins: []string{"Derby"}, Cancelled: true},
+			}},
+		{"of a lot", "lot1",
+			[]*vesselv1.CapacityRelease{
+				{ConsignmentId: "c1", VesselId: "vessel007", Cancelled: true, LotId: "lot1", Containers: 3, Weight: 550},
+				{ConsignmentId: "c2", VesselId: "vessel001", Cancelled: true, LotId: "lot1", Containers: 1, Weight: 7},
+			},
+			[]*inventoryv1.ContainerRelease{
+				{ConsignmentId: "c1", Cancelled: true, LotId: "lot1", Pickups: []*inventoryv1.Pickup{{Origin: "Manchester", Containers: 2}, {Origin: "Derby", Containers: 1}}},
+				{ConsignmentId: "c2", Cancelled: true, LotId: "lot1", Pickups: []*inventoryv1.Pickup{{Origin: "Derby", Containers: 1}}},
+			}},
+	} {
 		v := &conn{t: t, method: vesselv1.VesselService_ReleaseCapacity_FullMethodName, answer: &vesselv1.ReleaseCapacityResponse{},
-			want: &vesselv1.ReleaseCapacityRequest{Releases: []*vesselv1.CapacityRelease{
-				{ConsignmentId: "c1", VesselId: "vessel007", Cancelled: cancelled}, {ConsignmentId: "c2", VesselId: "vessel001", Cancelled: cancelled},
-			}}}
+			want: &vesselv1.ReleaseCapacityRequest{Releases: c.room}}
 		d := &conn{t: t, method: inventoryv1.InventoryService_ReleaseContainers_FullMethodName, answer: &inventoryv1.ReleaseContainersResponse{},
-			want: &inventoryv1.ReleaseContainersRequest{Releases: []*inventoryv1.ContainerRelease{
-				{ConsignmentId: "c1", Origins: []string{"Manchester", "Derby"}, Cancelled: cancelled},
-				{ConsignmentId: "c2", Origins: []string{"Derby"}, Cancelled: cancelled},
-			}}}
-		if err := rpc.NewVessels(v).Release(t.Context(), consignments(), cancelled); err != nil || v.calls != 1 {
-			t.Errorf("room: %v, %d calls", err, v.calls)
+			want: &inventoryv1.ReleaseContainersRequest{Releases: c.containers}}
+		cancelled := consignments()
+		for _, one := range cancelled {
+			one.Lot = c.lot
 		}
-		if err := rpc.NewDepots(d).Release(t.Context(), consignments(), cancelled); err != nil || d.calls != 1 {
-			t.Errorf("containers: %v, %d calls", err, d.calls)
+		if err := rpc.NewVessels(v).Release(t.Context(), cancelled); err != nil || v.calls != 1 {
+			t.Errorf("%s: room: %v, %d calls", c.name, err, v.calls)
+		}
+		if err := rpc.NewDepots(d).Release(t.Context(), cancelled); err != nil || d.calls != 1 {
+			t.Errorf("%s: containers: %v, %d calls", c.name, err, d.calls)
 		}
 		v.err, d.err = status.Error(codes.Unavailable, "away"), status.Error(codes.Unavailable, "away")
-		if rpc.NewVessels(v).Release(t.Context(), consignments(), cancelled) == nil || rpc.NewDepots(d).Release(t.Context(), consignments(), cancelled) == nil {
-			t.Error("an error was kept back")
+		if rpc.NewVessels(v).Release(t.Context(), cancelled) == nil || rpc.NewDepots(d).Release(t.Context(), cancelled) == nil {
+			t.Errorf("%s: an error was kept back", c.name)
 		}
 	}
 }
@@ -157,7 +232,7 @@ func TestHoldFails(t *testing.T) {
 		{"short answer", 2, nil, 1},
 		{"none", 0, nil, 0},
 	} {
-		asked := bookings()[:c.bookings]
+		asked := lots()[:c.bookings]
 		v, d := &anything{err: c.err}, &anything{err: c.err}
 		for service, errs := range map[string][]error{
 			"vessel":    rpc.NewVessels(v).Hold(t.Context(), asked),

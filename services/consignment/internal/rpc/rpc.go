@@ -25,6 +25,7 @@ type Server struct {
 
 	bookings *consignment.Bookings
 	doorman  Doorman
+	stopping <-chan struct{}
 	create   *batch.Batcher[consignment.Order, *consignmentv1.CreateConsignmentResponse]
 }
 
@@ -33,9 +34,9 @@ type Doorman interface {
 	Check(token, method string) (auth.Caller, error)
 }
 
-// Register puts the service on a server.
-func Register(server grpc.ServiceRegistrar, bookings *consignment.Bookings, doorman Doorman) {
-	s := &Server{bookings: bookings, doorman: doorman}
+// Register puts the service on a server. Streams end when stopping is closed.
+func Register(server grpc.ServiceRegistrar, bookings *consignment.Bookings, doorman Doorman, stopping <-chan struct{}) {
+	s := &Server{bookings: bookings, doorman: doorman, stopping: stopping}
 	s.create = batch.New(batch.Config{Max: 128, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
 	consignmentv1.RegisterShippingServiceServer(server, s)
 }

@@ -38,14 +38,17 @@ type world struct {
 	order []string
 }
 
-func (w *world) Release(context.Context, []*consignment.Consignment, bool) error { return nil }
+func (w *world) Release(context.Context, []*consignment.Consignment) error { return nil }
+func (w *world) Abandon(context.Context, []*consignment.Lot) error         { return nil }
 
-func (w *world) Hold(_ context.Context, bookings []*consignment.Booking) []error {
-	errs := make([]error, len(bookings))
-	for i, b := range bookings {
-		b.Vessel, b.Expires = "vessel001", noon.Add(time.Minute)
-		if b.Weight > 1000 {
-			errs[i] = failure.Short(failure.ShortOfWeight, "weight", "too heavy")
+func (w *world) Hold(_ context.Context, lots []*consignment.Lot) []error {
+	errs := make([]error, len(lots))
+	for i, l := range lots {
+		l.Vessel, l.Expires = "vessel001", noon.Add(time.Minute)
+		for _, b := range l.Bookings {
+			if b.Weight > 1000 {
+				errs[i] = failure.Short(failure.ShortOfWeight, "weight", "too heavy")
+			}
 		}
 	}
 	return errs
@@ -56,12 +59,14 @@ func (w *world) Claim(_ context.Context, ids []string) ([]consignment.Claim, err
 }
 func (w *world) Unclaim(context.Context, []string, []string) {}
 
-func (w *world) Commit(_ context.Context, consignments []*consignment.Consignment) error {
+func (w *world) Commit(_ context.Context, lots []*consignment.Lot) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, c := range consignments {
-		w.rows[c.ID] = *c
-		w.order = append([]string{c.ID}, w.order...)
+	for _, l := range lots {
+		for _, b := range l.Bookings {
+			w.rows[b.ID] = b.Consignment
+			w.order = append(w.order, b.ID)
+		}
 	}
 	return nil
 }
@@ -112,8 +117,18 @@ func (s speaking) Invoke(ctx context.Context, method string, args, reply any, op
 	return s.ClientConn.Invoke(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+s.token), method, args, reply, opts...)
 }
 
+func (s speaking) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	return s.ClientConn.NewStream(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+s.token), desc, method, opts...)
+}
+
 // open starts the service, with nothing in it.
 func open(t *testing.T, authority *authtest.Authority) *grpc.ClientConn {
+	t.Helper()
+	return openUntil(t, authority, t.Context().Done())
+}
+
+// openUntil is open of a service that is told to stop.
+func openUntil(t *testing.T, authority *authtest.Authority, stopping <-chan struct{}) *grpc.ClientConn {
 	t.Helper()
 	guard := auth.NewGuard(auth.GuardConfig{App: "consignment", Keys: authority.Keys(t, "consignment"), Rules: []auth.Rules{access.Consignment}})
 	w := &world{rows: make(map[string]consignment.Consignment)}
@@ -129,7 +144,7 @@ func open(t *testing.T, authority *authtest.Authority) *grpc.ClientConn {
 			ids++
 			return fmt.Sprintf("c%d", ids)
 		},
-	}), guard)
+	}), guard, stopping)
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)

@@ -41,7 +41,7 @@ func TestClaim(t *testing.T) {
 			t.Error("it was refused at the other, and is not given")
 		}
 		want := booked("c1", "cust001")
-		if err := two.Commit(t.Context(), []*consignment.Consignment{want}); err != nil {
+		if err := two.Commit(t.Context(), alone(want)); err != nil {
 			t.Fatal(err)
 		}
 		two.Unclaim(t.Context(), []string{"c1"}, nil)
@@ -178,7 +178,7 @@ func neverTwoReplicas(t *testing.T) {
 				mu.Unlock()
 				time.Sleep(rand.N(2 * time.Millisecond))
 				if rand.N(2) == 0 {
-					if err := r.Commit(context.Background(), []*consignment.Consignment{booked(id, "cust001")}); err != nil {
+					if err := r.Commit(context.Background(), alone(booked(id, "cust001"))); err != nil {
 						t.Error(err)
 					}
 					mu.Lock()
@@ -244,14 +244,16 @@ type yes struct {
 	holds int
 }
 
-func (y *yes) Hold(_ context.Context, bookings []*consignment.Booking) []error {
+func (y *yes) Hold(_ context.Context, lots []*consignment.Lot) []error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	for _, b := range bookings {
+	for _, l := range lots {
 		y.holds++
-		b.Vessel, b.Expires = "vessel001", time.Now().Add(time.Minute)
+		l.Vessel, l.Expires = "vessel001", time.Now().Add(time.Minute)
 	}
-	return make([]error, len(bookings))
+	return make([]error, len(lots))
 }
 
-func (y *yes) Release(context.Context, []*consignment.Consignment, bool) error { return nil }
+func (y *yes) Abandon(context.Context, []*consignment.Lot) error { return nil }
+
+func (y *yes) Release(context.Context, []*consignment.Consignment) error { return nil }

@@ -98,30 +98,35 @@ func (s *Store) finish(ctx context.Context, dead seat.Held) error {
 	return s.claims.clear(ctx, dead)
 }
 
-// Commit stores new consignments, their places in the lists and their events in one transaction.
-func (s *Store) Commit(ctx context.Context, booked []*consignment.Consignment) error {
-	if err := s.commit(ctx, booked); err != nil {
+// Commit stores the consignments of lots, their places in the lists and the lots' events in one
+// transaction.
+func (s *Store) Commit(ctx context.Context, lots []*consignment.Lot) error {
+	if err := s.commit(ctx, lots); err != nil {
 		return failure.Unavailable(err, "the booking could not be stored now; try again")
 	}
 	return nil
 }
 
-func (s *Store) commit(ctx context.Context, booked []*consignment.Consignment) error {
-	items := make([]sidecar.Item, len(booked))
-	events := make([]sidecar.Event, len(booked))
+func (s *Store) commit(ctx context.Context, lots []*consignment.Lot) error {
+	var items []sidecar.Item
+	events := make([]sidecar.Event, len(lots))
 	entries := make(map[string][]pages.Entry)
-	for i, c := range booked {
-		data, err := json.Marshal(c)
-		if err != nil {
-			return fmt.Errorf("encode consignment %s: %w", c.ID, err)
-		}
-		items[i] = sidecar.Item{Key: keyPrefix + c.ID, Data: data}
-		if events[i], err = s.announce.Booked(c); err != nil {
+	for i, l := range lots {
+		var err error
+		if events[i], err = s.announce.Booked(l); err != nil {
 			return err
 		}
-		entry := pages.Entry{ID: c.ID, Added: c.CreateTime.UnixMilli()}
-		for _, scope := range []string{everybody, scopeOf(c.Customer)} {
-			entries[scope] = append(entries[scope], entry)
+		for _, b := range l.Bookings {
+			c := &b.Consignment
+			data, err := json.Marshal(c)
+			if err != nil {
+				return fmt.Errorf("encode consignment %s: %w", c.ID, err)
+			}
+			items = append(items, sidecar.Item{Key: keyPrefix + c.ID, Data: data})
+			entry := pages.Entry{ID: c.ID, Added: c.CreateTime.UnixMilli()}
+			for _, scope := range []string{everybody, scopeOf(c.Customer)} {
+				entries[scope] = append(entries[scope], entry)
+			}
 		}
 	}
 	s.writing.Lock() // the pages have one writer

@@ -53,6 +53,15 @@ func start(t *testing.T, m *memory, b *broker) *replica {
 	return r
 }
 
+// alone is consignments that each have holds to themselves.
+func alone(consignments ...*consignment.Consignment) []*consignment.Lot {
+	lots := make([]*consignment.Lot, len(consignments))
+	for i, c := range consignments {
+		lots[i] = &consignment.Lot{ID: c.ID, Bookings: []*consignment.Booking{{Consignment: *c}}, Vessel: c.Vessel}
+	}
+	return lots
+}
+
 // die cuts a replica off from the store, as if it were gone.
 func (r *replica) die() {
 	r.line.fault(func(string, []string) error { return errAway }, nil)
@@ -91,7 +100,7 @@ func TestCommitIsOneTransaction(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
 		one, two := booked("c1", "cust001"), booked("c2", "cust002")
-		if err := r.Commit(t.Context(), []*consignment.Consignment{one, two}); err != nil {
+		if err := r.Commit(t.Context(), alone(one, two)); err != nil {
 			t.Fatal(err)
 		}
 		if !m.inOne("consignment/c1", "consignment/c2", "list/consignment/all/", "list/consignment/customer.cust001/",
@@ -126,7 +135,7 @@ func TestPage(t *testing.T) {
 		for i := range 40 { // the replicas take turns
 			time.Sleep(time.Millisecond)
 			c := booked(fmt.Sprintf("c%02d", i), customers[i%len(customers)])
-			if err := replicas[i%2].Commit(t.Context(), []*consignment.Consignment{c}); err != nil {
+			if err := replicas[i%2].Commit(t.Context(), alone(c)); err != nil {
 				t.Fatal(err)
 			}
 			all = append([]string{c.ID}, all...)
@@ -187,18 +196,18 @@ func TestCommitFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m, b := newMemory(), &broker{}
 				r := start(t, m, b)
-				if err := r.Commit(t.Context(), []*consignment.Consignment{booked("c0", "cust001")}); err != nil {
+				if err := r.Commit(t.Context(), alone(booked("c0", "cust001"))); err != nil {
 					t.Fatal(err)
 				}
 				eventually(t, "the outbox is empty", func() bool { return len(m.keys("outbox/")) == 0 })
 				r.line.fault(c.before, c.after)
-				err := r.Commit(t.Context(), []*consignment.Consignment{booked("c1", "cust001")})
+				err := r.Commit(t.Context(), alone(booked("c1", "cust001")))
 				if code(err) != c.code || len(m.keys("consignment/c1")) == 1 != c.stored {
 					t.Errorf("Commit = %v, rows %q; want %s, stored %t", err, m.keys("consignment/"), c.code, c.stored)
 				}
 				r.line.fault(nil, nil)
 				time.Sleep(time.Millisecond)
-				if err := r.Commit(t.Context(), []*consignment.Consignment{booked("c2", "cust001")}); err != nil {
+				if err := r.Commit(t.Context(), alone(booked("c2", "cust001"))); err != nil {
 					t.Fatal(err)
 				}
 				// What is stored is listed and announced, and nothing else is.
@@ -222,7 +231,7 @@ func TestCancel(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
 		c := booked("c1", "cust001")
-		if err := r.Commit(t.Context(), []*consignment.Consignment{c}); err != nil {
+		if err := r.Commit(t.Context(), alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		for _, reason := range []string{"first", "second"} { // two at once: the first counts
@@ -250,7 +259,7 @@ func TestCancelFails(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
 		c := booked("c1", "cust001")
-		if err := r.Commit(t.Context(), []*consignment.Consignment{c}); err != nil {
+		if err := r.Commit(t.Context(), alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		r.line.fault(func(op string, _ []string) error {
@@ -276,7 +285,7 @@ func TestFinishAfterACrash(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		doomed := start(t, m, b)
 		c := booked("c1", "cust001")
-		if err := doomed.Commit(t.Context(), []*consignment.Consignment{c}); err != nil {
+		if err := doomed.Commit(t.Context(), alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the outbox is empty", func() bool { return len(m.keys("outbox/")) == 0 })
@@ -319,7 +328,7 @@ func TestBrokerAway(t *testing.T) {
 		m, b := newMemory(), &broker{err: errAway}
 		r := start(t, m, b)
 		for _, id := range []string{"c1", "c2"} {
-			if err := r.Commit(t.Context(), []*consignment.Consignment{booked(id, "cust001")}); err != nil {
+			if err := r.Commit(t.Context(), alone(booked(id, "cust001"))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -340,7 +349,7 @@ func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
-		if err := r.Commit(t.Context(), []*consignment.Consignment{booked("c1", "cust001")}); err != nil {
+		if err := r.Commit(t.Context(), alone(booked("c1", "cust001"))); err != nil {
 			t.Fatal(err)
 		}
 		r.stop()

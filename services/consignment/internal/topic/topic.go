@@ -15,26 +15,38 @@ import (
 // Announcer makes events in an encoding.
 type Announcer struct{ Encoding event.Encoding }
 
-// Booked announces a booking.
-func (a Announcer) Booked(c *consignment.Consignment) (sidecar.Event, error) {
-	return a.Encoding.New(c.ID+".booked", event.ConsignmentBooked, &eventv1.ConsignmentBooked{
-		ConsignmentId: c.ID, CustomerId: c.Customer, VesselId: c.Vessel, Description: c.Description,
-		Weight: c.Weight, Pickups: pickups(c), BookTime: timestamppb.New(c.CreateTime),
-	})
+// Booked announces the bookings of a lot: one that has holds to itself as such.
+func (a Announcer) Booked(l *consignment.Lot) (sidecar.Event, error) {
+	c := &l.Bookings[0].Consignment
+	if !l.Shared() {
+		return a.Encoding.New(c.ID+".booked", event.ConsignmentBooked, &eventv1.ConsignmentBooked{
+			ConsignmentId: c.ID, CustomerId: c.Customer, VesselId: c.Vessel, Description: c.Description,
+			Weight: c.Weight, Pickups: pickups(c.Pickups()), BookTime: timestamppb.New(c.CreateTime),
+		})
+	}
+	booked := &eventv1.LotBooked{
+		LotId: l.ID, VesselId: l.Vessel, Containers: l.Containers(), Weight: l.Weight(),
+		Pickups: pickups(l.Pickups()), BookTime: timestamppb.New(c.CreateTime),
+	}
+	for _, b := range l.Bookings {
+		booked.ConsignmentIds = append(booked.ConsignmentIds, b.ID)
+	}
+	return a.Encoding.New(l.ID+".booked", event.LotBooked, booked)
 }
 
 // Cancelled announces that a consignment is cancelled.
 func (a Announcer) Cancelled(c *consignment.Consignment, reason string, at time.Time) (sidecar.Event, error) {
 	return a.Encoding.New(c.ID+".cancelled", event.ConsignmentCancelled, &eventv1.ConsignmentCancelled{
 		ConsignmentId: c.ID, CustomerId: c.Customer, VesselId: c.Vessel, Description: c.Description,
-		Weight: c.Weight, Pickups: pickups(c), Reason: reason, CancelTime: timestamppb.New(at),
+		Weight: c.Weight, Pickups: pickups(c.Pickups()), Reason: reason, CancelTime: timestamppb.New(at),
+		LotId: c.Lot,
 	})
 }
 
-func pickups(c *consignment.Consignment) []*eventv1.Pickup {
-	var out []*eventv1.Pickup
-	for _, p := range c.Pickups() {
-		out = append(out, &eventv1.Pickup{Origin: p.Origin, Containers: int32(p.Containers)}) //nolint:gosec // bounded by an order's containers
+func pickups(counted []consignment.Pickup) []*eventv1.Pickup {
+	out := make([]*eventv1.Pickup, len(counted))
+	for i, p := range counted {
+		out[i] = &eventv1.Pickup{Origin: p.Origin, Containers: int32(p.Containers)} //nolint:gosec // bounded by a lot's containers
 	}
 	return out
 }

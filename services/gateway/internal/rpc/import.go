@@ -1,0 +1,48 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
+)
+
+// ImportConsignments passes lines on, and results back, message by message: what one end does not take, the
+// other does not get rid of.
+func (s *shipping) ImportConsignments(stream consignmentv1.ShippingService_ImportConsignmentsServer) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	behind, err := s.client.ImportConsignments(ctx)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			lines, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				_ = behind.CloseSend()
+				return
+			}
+			if err != nil {
+				cancel() // the caller is gone, or may not go on
+				return
+			}
+			if behind.Send(lines) != nil {
+				return // Recv below tells why
+			}
+		}
+	}()
+	for {
+		results, err := behind.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(results); err != nil {
+			return err
+		}
+	}
+}
