@@ -4,6 +4,7 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -68,7 +69,8 @@ func check(ctx context.Context, p *platform.Platform, c *platform.Client, pendin
 // books is one comparison.
 type books struct {
 	consignments map[string]*consignmentv1.Consignment
-	pending      bool // holds that are not confirmed are no problem
+	lots         map[string]string // the lot of each consignment that is of one
+	pending      bool              // holds that are not confirmed are no problem
 	problems     []error
 }
 
@@ -149,9 +151,19 @@ func (b *books) compareRows(p *platform.Platform) error {
 	if err != nil {
 		return err
 	}
-	for id := range rows {
+	b.lots = make(map[string]string)
+	for id, row := range rows {
 		if b.consignments[id] == nil {
 			b.note("consignment %s is stored and not listed", id)
+		}
+		var stored struct {
+			Lot string `json:"lot"`
+		}
+		if err := json.Unmarshal(row, &stored); err != nil {
+			return fmt.Errorf("decoding consignment %s: %w", id, err)
+		}
+		if stored.Lot != "" {
+			b.lots[id] = stored.Lot
 		}
 	}
 	for id := range b.consignments {

@@ -38,10 +38,19 @@ type ledger struct {
 type thing struct {
 	name      string
 	ledger    ledger
-	confirmed map[string]amount // by consignment
-	released  map[string]bool
-	booked    map[string]amount
-	cancelled map[string]bool
+	confirmed map[string]amount // by hold: a consignment or a lot
+	released  map[string]bool   // by hold, or by the consignment that is part of one
+	wanted    map[string]hold
+	cancelled map[string]string // the lot of each cancelled consignment; "" for a hold of its own
+	taken     amount            // by all consignments that are not cancelled
+}
+
+// hold is what is to be confirmed under one key: a consignment, or all those of a lot.
+type hold struct {
+	amount
+
+	lot   bool
+	alive int // its consignments that are not cancelled
 }
 
 // compareFleet holds the vessels against the consignments on them.
@@ -144,20 +153,35 @@ func depotKey(origin string) string {
 func newThing(name string, l ledger) *thing {
 	return &thing{
 		name: name, ledger: l, confirmed: make(map[string]amount), released: make(map[string]bool),
-		booked: make(map[string]amount), cancelled: make(map[string]bool),
+		wanted: make(map[string]hold), cancelled: make(map[string]string),
 	}
 }
 
 // claim notes what a consignment wants of a thing.
 func (b *books) claim(things map[string]*thing, key string, c *consignmentv1.Consignment, id string, want amount) {
 	t := things[key]
-	switch {
-	case t == nil:
+	if t == nil {
 		b.note("consignment %s is on %s, which is not stored", id, key)
-	case c.GetStatus() == consignmentv1.ConsignmentStatus_CONSIGNMENT_STATUS_CANCELLED:
-		t.cancelled[id] = true
-	default:
-		t.booked[id] = want
+		return
+	}
+	lot := b.lots[id]
+	cancelled := c.GetStatus() == consignmentv1.ConsignmentStatus_CONSIGNMENT_STATUS_CANCELLED
+	if cancelled {
+		t.cancelled[id] = lot
+	} else {
+		t.taken.add(want)
+	}
+	switch {
+	case lot != "": // the hold of a lot is confirmed with all that was booked; parts of it are released
+		h := t.wanted[lot]
+		h.lot = true
+		h.add(want)
+		if !cancelled {
+			h.alive++
+		}
+		t.wanted[lot] = h
+	case !cancelled:
+		t.wanted[id] = hold{amount: want, alive: 1}
 	}
 }
 
@@ -200,32 +224,32 @@ func cutLast(row string) (key, id string) {
 }
 
 func (b *books) compareThing(t *thing) {
-	var sum amount
-	for id, want := range t.booked {
-		sum.add(want)
-		switch got, ok := t.confirmed[id]; {
+	for key, want := range t.wanted {
+		switch got, ok := t.confirmed[key]; {
+		case want.lot && want.alive == 0 && t.released[key]: // it was refused, and all of it cancelled
 		case !ok:
-			b.note("%s: booking %s is not confirmed", t.name, id)
-		case got != want:
-			b.note("%s: booking %s is confirmed with %+v, want %+v", t.name, id, got, want)
-		case t.released[id]:
-			b.note("%s: booking %s is released", t.name, id)
+			b.note("%s: booking %s is not confirmed", t.name, key)
+		case got != want.amount:
+			b.note("%s: booking %s is confirmed with %+v, want %+v", t.name, key, got, want.amount)
+		case t.released[key]:
+			b.note("%s: booking %s is released", t.name, key)
 		}
 	}
-	for id := range t.cancelled {
-		if !t.released[id] {
+	for id, lot := range t.cancelled {
+		if !t.released[id] && (lot == "" || !t.released[lot]) {
 			b.note("%s: cancelled consignment %s is not released", t.name, id)
 		}
 	}
 	for id := range t.confirmed {
-		if _, booked := t.booked[id]; !booked && !t.cancelled[id] {
+		if _, cancelled := t.cancelled[id]; !cancelled && t.wanted[id] == (hold{}) {
 			b.note("%s: %s is confirmed and not a consignment", t.name, id)
 		}
 	}
+	sum := t.taken
 	for id, entry := range t.ledger.Entries {
-		_, booked := t.booked[id]
+		_, cancelled := t.cancelled[id]
 		switch {
-		case entry.Phase == "held" && b.pending && !booked && !t.cancelled[id]:
+		case entry.Phase == "held" && b.pending && !cancelled && t.wanted[id] == (hold{}):
 			sum.add(entry.amount)
 		case entry.Phase == "held":
 			b.note("%s: a hold of %s is left", t.name, id)

@@ -9,10 +9,17 @@ import (
 // An audit that finds nothing proves something only if it would have found it.
 func TestCompareThing(t *testing.T) {
 	one := amount{Containers: 2, Weight: 100}
+	two := amount{Containers: 4, Weight: 200}
 	sound := func() *thing {
-		th := newThing("vessel v", ledger{Used: one})
-		th.booked["a"], th.confirmed["a"] = one, one
-		th.cancelled["b"], th.confirmed["b"], th.released["b"] = true, one, true
+		th := newThing("vessel v", ledger{Used: two})
+		th.wanted["a"], th.confirmed["a"] = hold{amount: one, alive: 1}, one
+		th.cancelled["b"], th.confirmed["b"], th.released["b"] = "", one, true
+		// A lot of two, one of them cancelled; another that was refused, and all of it cancelled.
+		th.wanted["lot"], th.confirmed["lot"] = hold{amount: two, lot: true, alive: 1}, two
+		th.cancelled["part"], th.released["part"] = "lot", true
+		th.wanted["gone"], th.released["gone"] = hold{amount: one, lot: true}, true
+		th.cancelled["part of gone"] = "gone"
+		th.taken = two
 		return th
 	}
 	held := func(th *thing, id string) {
@@ -33,6 +40,12 @@ func TestCompareThing(t *testing.T) {
 		{"confirmed with less", false, func(th *thing) { th.confirmed["a"] = amount{Containers: 1, Weight: 100} }, "booking a is confirmed with"},
 		{"booking released", false, func(th *thing) { th.released["a"] = true }, "booking a is released"},
 		{"cancelled one not released", false, func(th *thing) { delete(th.released, "b") }, "b is not released"},
+		{"lot not confirmed", false, func(th *thing) { delete(th.confirmed, "lot") }, "booking lot is not confirmed"},
+		{"lot confirmed without what was cancelled", false, func(th *thing) { th.confirmed["lot"] = one }, "booking lot is confirmed with"},
+		{"lot released and not all of it cancelled", false, func(th *thing) { th.released["lot"] = true }, "booking lot is released"},
+		{"part of a lot not released", false, func(th *thing) { delete(th.released, "part") }, "part is not released"},
+		{"refused lot not released", false, func(th *thing) { delete(th.released, "gone") }, "booking gone is not confirmed"},
+		{"a hold left of a lot", true, func(th *thing) { held(th, "lot") }, "a hold of lot is left"},
 		{"confirmed out of nowhere", false, func(th *thing) { th.confirmed["c"] = one }, "c is confirmed and not a consignment"},
 		{"more used than booked", false, func(th *thing) { th.ledger.Used.Containers++ }, "used, but"},
 		{"less used than booked", false, func(th *thing) { th.ledger.Used.Weight-- }, "used, but"},
