@@ -31,6 +31,12 @@ func story() []turn {
 		{steps: []ledger.Step{hold("d", 4), release("c"), confirm("a", 3)}},
 		{steps: []ledger.Step{confirm("d", 4), hold("e", 1)}, wait: settled},
 		{steps: []ledger.Step{abandon("e"), release("f")}},
+		{steps: []ledger.Step{hold("u", whole("u")), giveBack("v.1")}},
+		{lives: true, steps: []ledger.Step{giveBack("u.1"), confirmLot("v")}},
+		{steps: []ledger.Step{confirmLot("u"), giveBack("v.2")}, wait: settled},
+		{lives: true, steps: []ledger.Step{giveBack("u.1"), hold("u", whole("u"))}},
+		{steps: []ledger.Step{giveBack("u.2"), giveBack("v.1")}, wait: settled},
+		{steps: []ledger.Step{giveBack("u.2"), hold("w", 1)}},
 	}
 }
 
@@ -82,8 +88,9 @@ func tell(t *testing.T, at int64, stored bool) int64 {
 			if !step.Final() {
 				continue
 			}
-			if _, errs, err := survivor.Apply(ctx, "x", []ledger.Step{step}); err != nil || errs[0] != nil {
-				t.Fatalf("%+v again: %v, %v", step, errs, err)
+			refused := step.Do == ledger.ConfirmLot && step.ID == "v"
+			if _, errs, err := survivor.Apply(ctx, "x", []ledger.Step{step}); err != nil || (errs[0] != nil) != refused {
+				t.Fatalf("%+v again: %v, %v; want it refused: %v", step, errs, err, refused)
 			}
 			read(t, fake).check(t, fmt.Sprintf("after %+v again", step))
 		}
@@ -97,16 +104,18 @@ func tell(t *testing.T, at int64, stored bool) int64 {
 	}
 	s := read(t, fake)
 	s.check(t, "in the end")
-	if s.used != amount(4) || len(s.entries) != 0 {
-		t.Errorf("used is %+v, want what d has; entries %v, want none", s.used, s.entries)
+	if s.used != amount(4+parts["u"]["u.3"]) || len(s.entries) != 0 {
+		t.Errorf("used is %+v, want what d and the last part of u have; entries %v, want none", s.used, s.entries)
 	}
-	for _, id := range []string{"a", "b", "c", "f"} {
+	for _, id := range []string{"a", "b", "c", "f", "v", "u.1", "u.2", "v.1", "v.2"} {
 		if !s.released[id] {
 			t.Errorf("no row says that %s is released", id)
 		}
 	}
-	if s.confirmed["d"] != amount(4) || s.released["d"] {
-		t.Errorf("d: confirmed %+v, released %v", s.confirmed["d"], s.released["d"])
+	for id, containers := range map[string]int64{"d": 4, "u": whole("u")} {
+		if s.confirmed[id] != amount(containers) || s.released[id] {
+			t.Errorf("%s: confirmed %+v, released %v", id, s.confirmed[id], s.released[id])
+		}
 	}
 	return writes.Load()
 }

@@ -5,7 +5,7 @@
 //
 // Keys: "<kind>/<id>" is the thing with its ledger; "confirmed/<id>/<consignment>" and
 // "released/<id>/<consignment>" are rows that are written once and never change, so that a row
-// written twice, or late, says the same.
+// written twice, or late, says the same. What is said of a consignment here goes for a lot of them too.
 package holds
 
 import (
@@ -74,7 +74,7 @@ func (k *Keeper[T, P]) Update(ctx context.Context, id string, change func(*T) er
 // whole.
 func (k *Keeper[T, P]) Apply(ctx context.Context, id string, steps []ledger.Step) (T, []error, error) {
 	errs := make([]error, len(steps))
-	rows := rowsOf(id, steps)
+	promises := finalIn(steps)
 	// Known before the rows are read: an entry is forgotten only where its row is among what was read. Else
 	// a row written in between would be in neither, and what it tells of lost.
 	settled := k.settledOf(id)
@@ -86,51 +86,71 @@ func (k *Keeper[T, P]) Apply(ctx context.Context, id string, steps []ledger.Step
 			}
 			return nil
 		}
+		facts, err := factsOf(id, promises, values)
+		if err != nil {
+			return err
+		}
 		l := p.Ledger()
 		for consignment, phase := range settled {
 			l.Forget(consignment, phase)
 		}
 		l.Expire(k.now())
 		for i, step := range steps {
-			fact, err := factOf(id, step.ID, values)
-			if err != nil {
-				return err
-			}
-			errs[i] = l.Apply(step, p.Limit(), fact)
+			errs[i] = l.Apply(step, p.Limit(), facts)
 		}
 		return nil
 	}
-	if len(rows) == 0 {
+	if len(promises) == 0 {
 		thing, err := k.docs.Update(ctx, id, func(doc *T) error { return change(doc, nil) })
 		return thing, errs, err
 	}
-	thing, err := k.docs.UpdateReading(ctx, id, rows, change)
+	thing, err := k.docs.UpdateReading(ctx, id, rowsOf(id, promises), change)
 	if err == nil {
 		k.settleSoon(id, P(&thing))
 	}
 	return thing, errs, err
 }
 
-// rowsOf returns the keys that say what became of the promises that are to be final.
-func rowsOf(id string, steps []ledger.Step) (keys []string) {
+// finalIn returns the promises that steps make final, and the lots they are parts of, each once.
+func finalIn(steps []ledger.Step) (promises []string) {
+	seen := map[string]bool{"": true} // no lot
 	for _, step := range steps {
-		if step.Final() {
-			keys = append(keys, confirmedKey(id, step.ID), releasedKey(id, step.ID))
+		if !step.Final() {
+			continue
 		}
+		for _, promise := range []string{step.ID, step.Lot} {
+			if !seen[promise] {
+				seen[promise] = true
+				promises = append(promises, promise)
+			}
+		}
+	}
+	return promises
+}
+
+// rowsOf returns the keys that say what became of promises.
+func rowsOf(id string, promises []string) []string {
+	keys := make([]string, 0, 2*len(promises))
+	for _, promise := range promises {
+		keys = append(keys, confirmedKey(id, promise), releasedKey(id, promise))
 	}
 	return keys
 }
 
-// factOf returns what the rows say of a promise.
-func factOf(id, consignment string, values map[string]sidecar.Value) (ledger.Fact, error) {
-	fact := ledger.Fact{Released: !values[releasedKey(id, consignment)].Missing()}
-	if row := values[confirmedKey(id, consignment)]; !row.Missing() {
-		fact.Confirmed = new(ledger.Amount)
-		if err := json.Unmarshal(row.Data, fact.Confirmed); err != nil {
-			return fact, fmt.Errorf("decode %q: %w", confirmedKey(id, consignment), err)
+// factsOf returns what the rows say of promises.
+func factsOf(id string, promises []string, values map[string]sidecar.Value) (ledger.Facts, error) {
+	facts := make(ledger.Facts, len(promises))
+	for _, promise := range promises {
+		fact := ledger.Fact{Released: !values[releasedKey(id, promise)].Missing()}
+		if row := values[confirmedKey(id, promise)]; !row.Missing() {
+			fact.Confirmed = new(ledger.Amount)
+			if err := json.Unmarshal(row.Data, fact.Confirmed); err != nil {
+				return nil, fmt.Errorf("decode %q: %w", confirmedKey(id, promise), err)
+			}
 		}
+		facts[promise] = fact
 	}
-	return fact, nil
+	return facts, nil
 }
 
 // Sweep gives expired holds back, writes rows that a crash left unwritten, and has the ledgers
@@ -157,7 +177,7 @@ func (k *Keeper[T, P]) Sweep(ctx context.Context, ids []string) error {
 func (k *Keeper[T, P]) needsSweep(p P) bool {
 	now := k.now()
 	for _, entry := range p.Ledger().Entries {
-		if entry.Phase != ledger.Held || entry.Expired(now) {
+		if entry.Settles() || entry.Expired(now) {
 			return true
 		}
 	}

@@ -66,6 +66,30 @@ func confirm(id string, containers int64) ledger.Step {
 func release(id string) ledger.Step { return ledger.Step{Do: ledger.Release, ID: id} }
 func abandon(id string) ledger.Step { return ledger.Step{Do: ledger.Abandon, ID: id} }
 
+// parts is how many containers each part of each lot has. Lot v is larger than the hull.
+var parts = map[string]map[string]int64{
+	"u": {"u.1": 1, "u.2": 2, "u.3": 2},
+	"v": {"v.1": 5, "v.2": 6},
+}
+
+// whole is how many containers a lot has.
+func whole(lot string) (containers int64) {
+	for _, n := range parts[lot] {
+		containers += n
+	}
+	return containers
+}
+
+func confirmLot(lot string) ledger.Step {
+	return ledger.Step{Do: ledger.ConfirmLot, ID: lot, Amount: amount(whole(lot))}
+}
+
+// giveBack returns a part of a lot, both by the part's name.
+func giveBack(part string) ledger.Step {
+	lot := part[:1]
+	return ledger.Step{Do: ledger.Return, ID: part, Lot: lot, Amount: amount(parts[lot][part])}
+}
+
 // stored is the books as they are in the store: the hull's, and the rows.
 type stored struct {
 	used      ledger.Amount
@@ -106,9 +130,22 @@ func (s stored) check(t *testing.T, when string) {
 		add(e.Amount)
 	}
 	for id, a := range s.confirmed {
-		phase := s.entries[id].Phase
-		if !s.released[id] && phase != ledger.Confirmed && phase != ledger.Released {
+		if s.isConfirmed(id) && s.entries[id].Phase != ledger.Confirmed {
 			add(a)
+		}
+	}
+	for lot := range parts {
+		var returned int64
+		for part, n := range parts[lot] {
+			if s.released[part] || s.entries[part].Phase == ledger.Released {
+				returned += n
+			}
+		}
+		if s.isConfirmed(lot) {
+			add(amount(-returned))
+		}
+		if e := s.entries[lot]; e.Phase == ledger.Awaited && e.Returned != amount(returned) {
+			t.Errorf("%s: lot %s knows of %+v that were returned, the parts of %d", when, lot, e.Returned, returned)
 		}
 	}
 	if s.used != used {
@@ -117,6 +154,12 @@ func (s stored) check(t *testing.T, when string) {
 	if s.used.Containers < 0 || s.used.Containers > 10 || s.used.Weight < 0 {
 		t.Errorf("%s: used is %+v", when, s.used)
 	}
+}
+
+func (s stored) isConfirmed(id string) bool {
+	_, row := s.confirmed[id]
+	phase := s.entries[id].Phase
+	return phase == ledger.Confirmed || row && !s.released[id] && phase != ledger.Released
 }
 
 func TestApply(t *testing.T) {
@@ -199,6 +242,12 @@ func TestRepeatedSteps(t *testing.T) {
 		{"held late, released", []ledger.Step{hold("a", 4), confirm("a", 4), hold("a", 4), release("a")}, 0},
 		{"held after its release, released again", []ledger.Step{release("a"), hold("a", 4), release("a")}, 0},
 		{"held after its release, confirmed", []ledger.Step{release("a"), hold("a", 4), confirm("a", 4)}, 0},
+		{"lot returned in part, twice", []ledger.Step{hold("u", 5), confirmLot("u"), giveBack("u.1"), giveBack("u.2"), giveBack("u.1")}, 2},
+		{"lot returned in part before it was confirmed", []ledger.Step{hold("u", 5), giveBack("u.1"), confirmLot("u"), giveBack("u.1")}, 4},
+		{"lot returned in part before it was known", []ledger.Step{giveBack("u.1"), giveBack("u.2"), hold("u", 5), confirmLot("u"), giveBack("u.1")}, 2},
+		{"lot returned, held late, confirmed again", []ledger.Step{confirmLot("u"), giveBack("u.1"), hold("u", 5), giveBack("u.2"), confirmLot("u")}, 2},
+		{"lot refused, returned, confirmed again", []ledger.Step{confirmLot("v"), giveBack("v.1"), confirmLot("v"), giveBack("v.2")}, 0},
+		{"lot that fits when others are gone, refused before", []ledger.Step{hold("a", 6), confirmLot("u"), release("a"), confirmLot("u")}, 0},
 	} {
 		for _, wait := range []time.Duration{0, settled} { // before and after the rows are written
 			t.Run(fmt.Sprintf("%s, after %v", c.name, wait), func(t *testing.T) {
@@ -312,6 +361,77 @@ func TestForgetsOnlyWhatTheRowSays(t *testing.T) {
 		s.check(t, "in the end")
 		if s.used != amount(1) {
 			t.Errorf("used is %+v, want only the hold", s.used)
+		}
+	})
+}
+
+// The parts of a lot that are returned together are one write, and each row is read once.
+func TestReturnsTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n = 500
+		fake := sidecartest.New()
+		data, err := json.Marshal(hull{Name: "x", Room: amount(n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fake.Set("hull/x", data)
+		k := keep(fake.Sidecar(t))
+		apply := func(steps ...ledger.Step) stored {
+			t.Helper()
+			if _, errs, err := k.Apply(t.Context(), "x", steps); errors.Join(append(errs, err)...) != nil {
+				t.Fatal(errs, err)
+			}
+			return read(t, fake)
+		}
+		apply(ledger.Step{Do: ledger.ConfirmLot, ID: "lot", Amount: amount(n)})
+		time.Sleep(settled)
+		steps := make([]ledger.Step, n)
+		for i := range steps {
+			steps[i] = ledger.Step{Do: ledger.Return, ID: fmt.Sprintf("part%d", i), Lot: "lot", Amount: amount(1)}
+		}
+		var asked []int // how many keys, each time
+		fake.Inject(sidecartest.Fault{Op: sidecartest.GetMany, Before: func(_ context.Context, call sidecartest.Call) error {
+			asked = append(asked, len(call.Keys))
+			return nil
+		}})
+		puts := fake.Count(sidecartest.Put)
+		if s := apply(steps...); s.used != (ledger.Amount{}) {
+			t.Errorf("%+v is in use after all was returned", s.used)
+		}
+		if puts = fake.Count(sidecartest.Put) - puts; puts != 1 || !slices.Equal(asked, []int{2*n + 2}) {
+			t.Errorf("%d writes for %d parts; %d keys read", puts, n, asked)
+		}
+		time.Sleep(settled)
+		if s := apply(steps...); s.used != (ledger.Amount{}) || len(s.entries) != 0 || len(s.released) != n {
+			t.Errorf("again, after their rows: %+v in use, %d entries, %d rows", s.used, len(s.entries), len(s.released))
+		}
+	})
+}
+
+// A lot that waits for its confirmation stays, however long, and needs no sweep.
+func TestAwaitedLotStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fake := sidecartest.New()
+		launch(t, fake)
+		k := keep(fake.Sidecar(t))
+		if _, _, err := k.Apply(t.Context(), "x", []ledger.Step{giveBack("u.1")}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(settled)
+		var reads int
+		for range 3 { // the first has the part forgotten
+			reads = fake.Count(sidecartest.Get)
+			time.Sleep(2 * ttl)
+			if err := k.Sweep(t.Context(), []string{"x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := read(t, fake)
+		s.check(t, "after sweeps")
+		if len(s.entries) != 1 || s.entries["u"].Returned != amount(1) || fake.Count(sidecartest.Get) != reads {
+			t.Errorf("entries %+v; the last sweep had %d looks at a hull with nothing to do", s.entries, fake.Count(sidecartest.Get)-reads)
 		}
 	})
 }

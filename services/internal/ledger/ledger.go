@@ -12,6 +12,8 @@
 // written after the ledger and before the entry is forgotten, so every step can be repeated after
 // a crash; what the rows say is given to the rules as a [Fact]. Nothing here ever adds or
 // subtracts a promise twice, in whatever order and however often the steps arrive.
+//
+// One promise may be made to a lot of many; see lot.go.
 package ledger
 
 import (
@@ -52,6 +54,7 @@ const (
 	Held      Phase = "held"      // expires unless confirmed
 	Confirmed Phase = "confirmed" // booked; its row is being written
 	Released  Phase = "released"  // given back for good; its row is being written
+	Awaited   Phase = "awaited"   // a lot: parts were returned before it was confirmed
 )
 
 // Entry is a promise in flight.
@@ -59,10 +62,15 @@ type Entry struct {
 	Amount
 	Phase   Phase `json:"phase"`
 	Expires int64 `json:"expires,omitempty"` // for a held one; Unix time in milliseconds
+
+	Returned Amount `json:"returned,omitzero"` // for an awaited one; not promised, but to be missing from what will be
 }
 
 // Expired says that a hold is over, unless it is confirmed before somebody says so.
 func (e Entry) Expired(now time.Time) bool { return e.Phase == Held && e.Expires < now.UnixMilli() }
+
+// Settles says that the entry is final: it needs a row of its own and leaves the ledger after that.
+func (e Entry) Settles() bool { return e.Phase == Confirmed || e.Phase == Released }
 
 // Ledger is what is promised of one thing. The zero value has promised nothing.
 type Ledger struct {
@@ -76,12 +84,16 @@ type Fact struct {
 	Released  bool    // the promise was given back for good
 }
 
+// Facts is what the rows say, by promise.
+type Facts map[string]Fact
+
 // Step is one move on one promise.
 type Step struct {
 	Do      Action
 	ID      string
-	Amount  Amount    // for Hold and Confirm
+	Amount  Amount    // for Hold, Confirm, ConfirmLot and Return
 	Expires time.Time // for Hold
+	Lot     string    // for Return: whose part ID is
 }
 
 // Action is one of the ledger's moves.
@@ -93,16 +105,20 @@ const (
 	Confirm
 	Release
 	Abandon
+	ConfirmLot
+	Return
 )
 
-// Final says that a promise becomes final by the step, so that it needs the promise's [Fact].
-func (s Step) Final() bool { return s.Do == Confirm || s.Do == Release }
+// Final says that a promise becomes final by the step, so that it needs the [Fact] of the promise, and
+// of the lot it is part of.
+func (s Step) Final() bool { return s.Do != Hold && s.Do != Abandon }
 
 // ErrMissing says that the thing a step is for does not exist.
 var ErrMissing = errors.New("does not exist")
 
 // Apply makes one move.
-func (l *Ledger) Apply(step Step, limit Amount, fact Fact) error {
+func (l *Ledger) Apply(step Step, limit Amount, facts Facts) error {
+	fact := facts[step.ID]
 	switch step.Do {
 	case Hold:
 		return l.Hold(step.ID, step.Amount, limit, step.Expires)
@@ -112,6 +128,10 @@ func (l *Ledger) Apply(step Step, limit Amount, fact Fact) error {
 		l.Release(step.ID, fact)
 	case Abandon:
 		l.Abandon(step.ID)
+	case ConfirmLot:
+		return l.ConfirmLot(step.ID, step.Amount, limit, fact)
+	case Return:
+		l.Return(step.ID, step.Amount, fact, step.Lot, facts[step.Lot])
 	}
 	return nil
 }
@@ -141,7 +161,7 @@ func (l *Ledger) Pending() int {
 func (l *Ledger) Hold(id string, amount, limit Amount, expires time.Time) error {
 	entry, there := l.Entries[id]
 	switch {
-	case there && entry.Phase == Confirmed:
+	case there && (entry.Phase == Confirmed || entry.Phase == Awaited): // booked already: this call came late
 		return nil
 	case there && entry.Phase == Released:
 		return failure.Exists("consignment_id", "consignment %s is already cancelled", id)
@@ -173,10 +193,10 @@ func (l *Ledger) Confirm(id string, amount, limit Amount, fact Fact) error {
 		entry.Phase, entry.Expires = Confirmed, 0
 		l.put(id, entry)
 		return nil
-	case there:
+	case there && entry.Phase != Awaited:
 		return nil
 	}
-	return l.take(id, amount, limit, Entry{Amount: amount, Phase: Confirmed})
+	return l.take(id, amount.minus(entry.Returned), limit, Entry{Amount: amount, Phase: Confirmed})
 }
 
 // Release gives a promise back for good: a confirmation that comes later changes nothing.
@@ -221,7 +241,7 @@ func (l *Ledger) Expire(now time.Time) {
 func (l *Ledger) Unsettled() map[string]Entry {
 	unsettled := make(map[string]Entry)
 	for id, e := range l.Entries {
-		if e.Phase != Held {
+		if e.Settles() {
 			unsettled[id] = e
 		}
 	}
@@ -230,7 +250,7 @@ func (l *Ledger) Unsettled() map[string]Entry {
 
 // Forget removes an entry whose row is written, if it still is in the phase the row tells.
 func (l *Ledger) Forget(id string, phase Phase) {
-	if e, there := l.Entries[id]; there && e.Phase == phase && phase != Held {
+	if e, there := l.Entries[id]; there && e.Phase == phase && e.Settles() {
 		delete(l.Entries, id)
 	}
 }

@@ -25,6 +25,7 @@ func held(a ledger.Amount) ledger.Entry {
 }
 func confirmed(a ledger.Amount) ledger.Entry { return ledger.Entry{Amount: a, Phase: ledger.Confirmed} }
 func released() ledger.Entry                 { return ledger.Entry{Phase: ledger.Released} }
+func awaited(a ledger.Amount) ledger.Entry   { return ledger.Entry{Phase: ledger.Awaited, Returned: a} }
 
 // Every rule: the entry of one promise and what its rows say, one step, and what it leads to. The
 // ledger has promised half to somebody else.
@@ -103,7 +104,7 @@ func TestSteps(t *testing.T) {
 			if c.fact.Confirmed != nil && !c.fact.Released && c.entry.Phase != ledger.Confirmed && c.entry.Phase != ledger.Released {
 				l.Used = sum(l.Used, *c.fact.Confirmed) // settled: counted, and no longer among the entries
 			}
-			err := l.Apply(c.step, limit, c.fact)
+			err := l.Apply(c.step, limit, ledger.Facts{"c": c.fact})
 			if got := shortOf(err); !slices.Equal(got, c.short) || (err != nil) != (c.fails || c.short != nil) {
 				t.Errorf("Apply = %v, want short of %q, other failure %v", err, c.short, c.fails)
 			}
@@ -193,6 +194,7 @@ func TestForget(t *testing.T) {
 		{confirmed(some), ledger.Released, false},
 		{held(some), ledger.Confirmed, false},
 		{held(some), ledger.Held, false},
+		{awaited(some), ledger.Awaited, false},
 	} {
 		l := ledger.Ledger{Used: some, Entries: map[string]ledger.Entry{"c": c.entry}}
 		l.Forget("c", c.row)
@@ -209,7 +211,7 @@ func TestForget(t *testing.T) {
 
 func TestUnsettled(t *testing.T) {
 	t.Parallel()
-	l := ledger.Ledger{Entries: map[string]ledger.Entry{"h": held(some), "c": confirmed(some), "r": released()}}
+	l := ledger.Ledger{Entries: map[string]ledger.Entry{"h": held(some), "c": confirmed(some), "r": released(), "a": awaited(some)}}
 	got := l.Unsettled()
 	if want := map[string]ledger.Entry{"c": confirmed(some), "r": released()}; !maps.Equal(got, want) {
 		t.Errorf("Unsettled = %v, want %v", got, want)
@@ -248,7 +250,9 @@ func TestFits(t *testing.T) {
 
 func TestFinal(t *testing.T) {
 	t.Parallel()
-	for do, final := range map[ledger.Action]bool{ledger.Hold: false, ledger.Confirm: true, ledger.Release: true, ledger.Abandon: false} {
+	for do, final := range map[ledger.Action]bool{
+		ledger.Hold: false, ledger.Confirm: true, ledger.Release: true, ledger.Abandon: false, ledger.ConfirmLot: true, ledger.Return: true,
+	} {
 		if (ledger.Step{Do: do}).Final() != final {
 			t.Errorf("step %d is final: %v, want %v", do, !final, final)
 		}

@@ -17,7 +17,7 @@ import (
 // late and die between two writes.
 type world struct {
 	ledger   ledger.Ledger
-	facts    map[string]ledger.Fact
+	facts    ledger.Facts
 	amounts  map[string]ledger.Amount  // what each promise was confirmed for, if it was
 	writers  []map[string]ledger.Entry // who is about to write rows, of a ledger seen a while ago
 	settled  []map[string]ledger.Phase // who has written rows and is about to have them forgotten
@@ -26,15 +26,34 @@ type world struct {
 	released map[string]bool
 }
 
+// lots is how much each part of each lot has.
+var lots = map[string]map[string]ledger.Amount{
+	"l": {"l.1": {Containers: 1, Weight: 10}, "l.2": {Containers: 2, Weight: 20}, "l.3": {Containers: 3, Weight: 30}},
+	"m": {"m.1": {Containers: 2, Weight: 100}, "m.2": {Containers: 1, Weight: 350}},
+}
+
+// ofLot returns the amount of a whole lot.
+func ofLot(lot string) (all ledger.Amount) {
+	for _, amount := range lots[lot] {
+		all = sum(all, amount)
+	}
+	return all
+}
+
+// newWorld returns a world with an empty ledger. A seed can be repeated.
+func newWorld(seed uint64) *world {
+	return &world{
+		facts: make(ledger.Facts), amounts: make(map[string]ledger.Amount), released: make(map[string]bool),
+		now: noon, random: rand.New(rand.NewPCG(seed, 1)),
+	}
+}
+
 // TestRandomHistories runs random interleavings of all that can happen and checks after each step
 // that what is used is what is promised.
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(800) {
-		w := &world{
-			facts: make(map[string]ledger.Fact), amounts: make(map[string]ledger.Amount), released: make(map[string]bool),
-			now: noon, random: rand.New(rand.NewPCG(seed, 1)), // a seed that can be repeated
-		}
+		w := newWorld(seed)
 		var history []string
 		for range 60 {
 			history = append(history, w.step())
@@ -50,6 +69,9 @@ func TestRandomHistories(t *testing.T) {
 }
 
 func (w *world) step() string {
+	if w.random.IntN(3) == 0 {
+		return w.lotStep()
+	}
 	id := fmt.Sprintf("c%d", w.random.IntN(4))
 	amount := ledger.Amount{Containers: 1 + w.random.Int64N(4), Weight: w.random.Int64N(400)}
 	switch n := w.random.IntN(20); {
@@ -84,16 +106,33 @@ func (w *world) step() string {
 	}
 }
 
+func (w *world) lotStep() string {
+	lot := []string{"l", "m"}[w.random.IntN(2)]
+	switch n := w.random.IntN(12); {
+	case n < 4:
+		return w.apply(ledger.Step{Do: ledger.Hold, ID: lot, Amount: ofLot(lot), Expires: w.now.Add(time.Duration(w.random.IntN(3)) * time.Minute)})
+	case n < 7:
+		return w.apply(ledger.Step{Do: ledger.ConfirmLot, ID: lot, Amount: ofLot(lot)})
+	case n < 8:
+		return w.apply(ledger.Step{Do: ledger.Abandon, ID: lot})
+	default:
+		part := fmt.Sprintf("%s.%d", lot, 1+w.random.IntN(len(lots[lot])))
+		return w.apply(ledger.Step{Do: ledger.Return, ID: part, Lot: lot, Amount: lots[lot][part]})
+	}
+}
+
 func (w *world) apply(step ledger.Step) string {
 	before := w.ledger.Entries[step.ID]
-	var fact ledger.Fact // the other steps do not know it
+	var facts ledger.Facts // the other steps do not know them
 	if step.Final() {
-		fact = w.facts[step.ID]
+		facts = ledger.Facts{step.ID: w.facts[step.ID], step.Lot: w.facts[step.Lot]}
 	}
-	err := w.ledger.Apply(step, limit, fact)
+	err := w.ledger.Apply(step, limit, facts)
 	after := w.ledger.Entries[step.ID]
-	if after.Phase == ledger.Confirmed {
-		w.amounts[step.ID] = after.Amount
+	for id, e := range w.ledger.Entries {
+		if e.Phase == ledger.Confirmed {
+			w.amounts[id] = e.Amount
+		}
 	}
 	if step.Do == ledger.Release {
 		w.released[step.ID] = true
@@ -134,9 +173,9 @@ func (w *world) check() error {
 		switch e.Phase {
 		case ledger.Held, ledger.Confirmed:
 			used = sum(used, e.Amount)
-		case ledger.Released:
+		case ledger.Released, ledger.Awaited:
 			if e.Amount != (ledger.Amount{}) {
-				return fmt.Errorf("%s is released and has %+v", id, e.Amount)
+				return fmt.Errorf("%s is %s and has %+v", id, e.Phase, e.Amount)
 			}
 		default:
 			return fmt.Errorf("%s is in phase %q", id, e.Phase)
@@ -152,6 +191,15 @@ func (w *world) check() error {
 		phase := w.ledger.Entries[id].Phase
 		if !fact.Released && phase != ledger.Confirmed && phase != ledger.Released {
 			used = sum(used, *fact.Confirmed)
+		}
+	}
+	for lot := range lots {
+		returned := w.returned(lot)
+		if w.isConfirmed(lot) {
+			used = ledger.Amount{Containers: used.Containers - returned.Containers, Weight: used.Weight - returned.Weight}
+		}
+		if e := w.ledger.Entries[lot]; e.Phase == ledger.Awaited && e.Returned != returned {
+			return fmt.Errorf("%s knows of %+v that were returned, the parts of %+v", lot, e.Returned, returned)
 		}
 	}
 	switch {
@@ -170,16 +218,42 @@ func (w *world) check() error {
 	return nil
 }
 
+// returned is how much of a lot was given back, as its parts say.
+func (w *world) returned(lot string) (returned ledger.Amount) {
+	for part, amount := range lots[lot] {
+		if w.facts[part].Released || w.ledger.Entries[part].Phase == ledger.Released {
+			returned = sum(returned, amount)
+		}
+	}
+	return returned
+}
+
+func (w *world) isConfirmed(lot string) bool {
+	fact, phase := w.facts[lot], w.ledger.Entries[lot].Phase
+	return phase == ledger.Confirmed || fact.Confirmed != nil && !fact.Released && phase != ledger.Released
+}
+
 // releaseAll ends the world in good order.
 func (w *world) releaseAll() {
 	for n := range 4 {
 		w.apply(ledger.Step{Do: ledger.Release, ID: fmt.Sprintf("c%d", n)})
 	}
+	for lot, parts := range lots {
+		w.apply(ledger.Step{Do: ledger.ConfirmLot, ID: lot, Amount: ofLot(lot)})
+		for part, amount := range parts {
+			w.apply(ledger.Step{Do: ledger.Return, ID: part, Lot: lot, Amount: amount})
+		}
+	}
+	w.settle()
+	w.now = w.now.Add(time.Hour)
+	w.ledger.Expire(w.now)
+}
+
+// settle has the rows written and what they say forgotten.
+func (w *world) settle() {
 	w.writers, w.settled = []map[string]ledger.Entry{w.ledger.Unsettled()}, nil
 	w.writeRows(0)
 	w.forget(0)
-	w.now = w.now.Add(time.Hour)
-	w.ledger.Expire(w.now)
 }
 
 func TestRefusalChangesNothing(t *testing.T) {
@@ -193,7 +267,7 @@ func TestRefusalChangesNothing(t *testing.T) {
 			Do: ledger.Action(random.IntN(4)), ID: fmt.Sprintf("c%d", random.IntN(6)),
 			Amount: ledger.Amount{Containers: 1 + random.Int64N(6), Weight: random.Int64N(300)}, Expires: later,
 		}
-		err := l.Apply(step, limit, ledger.Fact{})
+		err := l.Apply(step, limit, nil)
 		if err == nil {
 			continue
 		}
