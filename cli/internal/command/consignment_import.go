@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -145,7 +144,7 @@ func (j *importJob) run(ctx context.Context) (importing.Progress, error) {
 func (j *importJob) conclude(progress importing.Progress, err error) error {
 	err = errors.Join(j.report.Close(), err)
 	if errors.Is(err, importing.ErrOther) {
-		return &inputError{err: fmt.Errorf("%s %w", j.in.name, err), next: "--restart begins anew; what was booked before is booked again then."}
+		return &inputError{err: fmt.Errorf("%s %w", j.in.name, err), next: anew}
 	}
 	if err == nil || progress.Lines == 0 && !j.s.connected.Load() { // or nothing was sent
 		err = errors.Join(err, j.journal.Remove())
@@ -158,9 +157,18 @@ func (j *importJob) conclude(progress importing.Progress, err error) error {
 	case err != nil:
 		return j.brokeOff(err, progress)
 	case progress.Refused > 0:
-		return &advisedError{err: fmt.Errorf("%d of %s refused", progress.Refused, counted(progress.Lines, sum.unit)), next: sum.correct()}
+		return j.refused(progress)
 	}
 	return nil
+}
+
+// refused is an error for the lines that are not booked.
+func (j *importJob) refused(progress importing.Progress) error {
+	err := fmt.Errorf("%d of %s refused", progress.Refused, counted(progress.Lines, j.in.orders.Format().Unit()))
+	if !j.report.Written() {
+		return err
+	}
+	return &advisedError{err: err, next: "Correct them in the report, then: " + j.commandLine(j.report.Path, "")}
 }
 
 // brokeOff adds to the error of an import how it goes on.
@@ -174,15 +182,19 @@ func (j *importJob) brokeOff(err error, progress importing.Progress) error {
 	if j.journal.Path == "" {
 		return &advisedError{err: err, next: "Standard input cannot be resumed without --journal."}
 	}
-	return &advisedError{err: err, next: "Go on with: " + j.resumeCommand()}
+	again := " --resume"
+	if j.options.journal != "" {
+		again += " --journal " + shellWord(j.options.journal)
+	}
+	if j.options.report != "" {
+		again += " --report " + shellWord(j.options.report)
+	}
+	return &advisedError{err: err, next: "Go on with: " + j.commandLine(j.options.file, again)}
 }
 
-// resumeCommand is the command line that goes on with the import.
-func (j *importJob) resumeCommand() string {
-	line := "seaport consignment import " + shellWord(j.options.file) + " --resume"
-	if j.options.journal != "" {
-		line += " --journal " + shellWord(j.options.journal)
-	}
+// commandLine is the command line that imports a file into the same Seaport.
+func (j *importJob) commandLine(file, flags string) string {
+	line := "seaport consignment import " + shellWord(file) + flags
 	if j.s.server != j.s.usual {
 		line += " --server " + shellWord(j.s.server)
 	}
@@ -202,6 +214,3 @@ func (in *ordersInput) close() {
 		_ = in.file.Close() // it was only read
 	}
 }
-
-// took returns a duration as "41.2 s".
-func took(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

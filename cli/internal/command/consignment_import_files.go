@@ -95,6 +95,9 @@ func (j *importJob) begin(before *importing.Journal, report string) (*importing.
 	return journal, j.reportIsFree()
 }
 
+// anew is the way out where an import cannot go on.
+const anew = "--restart begins anew: what was booked before is booked again."
+
 // findJournal returns the journal that the import goes on from; nil if it begins.
 func (j *importJob) findJournal() (*importing.Journal, error) {
 	path := j.journalPath()
@@ -110,13 +113,13 @@ func (j *importJob) findJournal() (*importing.Journal, error) {
 	case j.options.restart:
 		return nil, j.dropReport(journal)
 	case err != nil:
-		return nil, err
+		return nil, &inputError{err: err, next: anew}
 	case j.options.resume, journal.Last == 0:
 		return journal, nil
 	}
 	return nil, &inputError{
 		err:  fmt.Errorf("an import of %s broke off after %s: %s", j.in.name, counted(journal.Lines, journal.Format.Unit()), path),
-		next: "--resume goes on with it. --restart begins anew: what it booked is booked again.",
+		next: "--resume goes on with it. " + anew,
 	}
 }
 

@@ -52,17 +52,11 @@ func (sum *importSummary) print(s *session) error {
 
 // write prints the summary for a person.
 func (sum *importSummary) write(w io.Writer) error {
-	done := "booked"
 	if sum.dryRun {
-		done = "good, as far as can be told without Seaport"
-	}
-	fmt.Fprintf(w, "%s: %s, %d %s, %d refused\n", visible(sum.name), counted(sum.Lines, sum.unit), sum.Booked, done, sum.Refused)
-	if !sum.dryRun {
-		some := ""
-		if sum.Run != sum.Lines {
-			some = strconv.FormatInt(sum.Run, 10) + " of them "
-		}
-		fmt.Fprintf(w, "%sin %s, %.0f a second\n", some, took(sum.Elapsed), sum.rate())
+		fmt.Fprintf(w, "%s: %s, %d refused; the others are good, as far as can be told without Seaport\n", visible(sum.name), counted(sum.Lines, sum.unit), sum.Refused)
+	} else {
+		fmt.Fprintf(w, "%s: %s, %d booked, %d refused\n", visible(sum.name), counted(sum.Lines, sum.unit), sum.Booked, sum.Refused)
+		fmt.Fprintf(w, "This run: %s in %.1f s, %.0f a second\n", counted(sum.Run, sum.unit), sum.Elapsed.Seconds(), sum.rate())
 	}
 	if sum.Refused == 0 {
 		return nil
@@ -126,14 +120,6 @@ func perSecond(n int64, d time.Duration) float64 {
 	return float64(n) / d.Seconds()
 }
 
-// correct says how refused lines are imported after all.
-func (sum *importSummary) correct() string {
-	if sum.report == "" {
-		return ""
-	}
-	return "Correct them in the report, then: seaport consignment import " + shellWord(sum.report)
-}
-
 // counted returns "1 line", "2 lines".
 func counted(n int64, unit string) string {
 	if n == 1 {
@@ -150,7 +136,7 @@ type importDocument struct {
 	DryRun    bool                   `json:"dry_run"`
 	Complete  bool                   `json:"complete"`
 	Lines     int64                  `json:"lines"`
-	Booked    int64                  `json:"booked"` // in a dry run: good
+	Booked    int64                  `json:"booked"`
 	Refused   int64                  `json:"refused"`
 	Reasons   []importReasonDocument `json:"reasons"` // the most frequent first
 	RunLines  int64                  `json:"run_lines"`
@@ -175,6 +161,9 @@ func (sum *importSummary) document() importDocument {
 		Lines: sum.Lines, Booked: sum.Booked, Refused: sum.Refused, Reasons: []importReasonDocument{},
 		RunLines: sum.Run, ElapsedMS: inMS(sum.Elapsed), PerSecond: hundredths(sum.rate()),
 		Report: sum.report, Journal: sum.journal,
+	}
+	if sum.dryRun {
+		doc.Booked = 0 // they only could be
 	}
 	for _, r := range sum.frequent() {
 		doc.Reasons = append(doc.Reasons, importReasonDocument{statusName(r.Code), r.Field, r.Text, r.Count, r.First, r.Others})

@@ -24,7 +24,7 @@ var ofContainer = regexp.MustCompile(`^containers\[\d+\]\.`)
 
 // refusalOf reads the failure of a line.
 func refusalOf(f *failurev1.Failure, format orderfile.Format) *Refusal {
-	refusal := &Refusal{Reason: f.GetMessage(), Code: codes.Code(max(0, f.GetCode()))} //nolint:gosec // not below zero
+	refusal := &Refusal{Reason: f.GetMessage(), Code: codes.Code(max(0, f.GetCode()))}
 	field := func(v *failurev1.Violation) string {
 		if format == orderfile.CSV {
 			return ofContainer.ReplaceAllString(v.GetField(), "")

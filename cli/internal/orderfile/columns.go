@@ -145,7 +145,7 @@ func (h *header) order(l Line) (*consignmentv1.CreateConsignmentRequest, *Fault)
 	}
 	order := &consignmentv1.CreateConsignmentRequest{
 		Description: cell(description),
-		Weight:      int32(kilograms), //nolint:gosec // ParseInt was asked for 32 bits
+		Weight:      int32(kilograms),
 		VesselId:    strings.TrimSpace(cell(vesselID)),
 		CustomerId:  strings.TrimSpace(cell(customerID)),
 		RequestId:   strings.TrimSpace(cell(requestID)),

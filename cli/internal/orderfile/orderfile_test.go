@@ -88,10 +88,10 @@ func TestRead(t *testing.T) {
 		{"CSV, a report", "a.csv", "line,field,code,error,request_id,description,weight,origin\n17,weight,INVALID_ARGUMENT,\"is not, good\",,Tea,5,Derby\n", want("2: Tea, 5 kg, 1x Derby ")},
 
 		{"NDJSON", "a.ndjson", tea + "\r\n\n  \n" + coffee, want("1: Tea, 5 kg, 1x Derby ", "4: Coffee, 6 kg, 1x Hull v1")},
-		{"NDJSON, bad lines", "a.jsonl", "{\n" + `{"weigth": 5}` + "\n[]\n\xff\n" + `{"description": "` + long + "\"}\n" + coffee + "\n",
+		{"NDJSON, bad lines", "a.jsonl", "{\n" + `{"weigth": 5}` + "\n[]\n" + `{"description": "` + long + "\"}\n\xff\n" + coffee + "\n",
 			want("1: is not JSON: it ends too early; a closing }, ] or \" is missing (column 2)",
 				"2: weigth: there is no such field; there are description, weight, containers, vessel_id, customer_id, request_id (column 2)",
-				"3: must be an object, { … }, not a list (column 1)", "4: is not UTF-8 text", "5: is longer than 256 KiB", "6: Coffee, 6 kg, 1x Hull v1")},
+				"3: must be an object, { … }, not a list (column 1)", "4: is longer than 256 KiB", "5: is not UTF-8 text", "6: Coffee, 6 kg, 1x Hull v1")},
 		{"NDJSON, a report", "a.ndjson", `{"line": 4, "field": "weight", "code": "INVALID_ARGUMENT", "error": "is bad", "order": ` + tea + "}\n" +
 			`{"line": 5, "field": "", "code": "INVALID_ARGUMENT", "error": "is bad", "text": "{\"weigth\": 5}"}` + "\n",
 			want("1: Tea, 5 kg, 1x Derby ", "2: weigth: there is no such field; there are description, weight, containers, vessel_id, customer_id, request_id (column 2)")},
@@ -144,7 +144,7 @@ func TestRefuses(t *testing.T) {
 		{"UTF-16", "a.csv", "\xff\xfed\x00e\x00", "", 0, "a.csv: is UTF-16; save it as UTF-8 first"},
 		{"binary", "a.csv", "\x7fELF\x02\x00", "", 0, "a.csv: is a binary file, neither JSON nor CSV"},
 		{"Latin 1", "a.csv", "description,weight,origin\nCaf\xe9,5,Derby\n", "", 0, "a.csv: line 2: is not UTF-8 text"},
-		{"wrong header", "a.csv", "\ndescripton,weight,weight,,origin\n", "", 0, `a.csv: line 2: there is no such column as "descripton"; the column weight is there twice; column 4 has no name; the column description is missing` + known},
+		{"wrong header", "a.csv", "\ncontents,weight,weight,,origin\n", "", 0, `a.csv: line 2: there is no such column as "contents"; the column weight is there twice; column 4 has no name; the column description is missing` + known},
 		{"semicolons", "a.csv", "description;weight;origin\n", "", 0, `a.csv: line 1: there is no such column as "description;weight;origin"; ` +
 			`the column description is missing; the column weight is missing; the column origin is missing` + known + ", separated by commas"},
 		{"no header", "a.csv", "Tea,5,Derby\n", "", 0, `a.csv: line 1: there is no such column as "tea"; there is no such column as "5"; there is no such column as "derby"; ` +
