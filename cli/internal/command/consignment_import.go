@@ -25,7 +25,8 @@ from being booked. "-" is standard input. FILE is one of
   json    an array of objects, each as "seaport consignment create" takes it
   ndjson  such an object on each line
   csv     a header, then an order a line: description, weight, origin, and if you like
-          containers (how many; default 1), vessel_id, customer_id, request_id; in any order
+          containers (how many; default 1), vessel_id, customer_id, request_id; in any order.
+          What a report has besides (line, field, code, error) is passed over
 
 --format says which; else the ending of the name does, or how the file begins. Lines are called by
 their number in FILE (in CSV the header is line 1), items of an array by their place in it. A line
@@ -37,6 +38,8 @@ there, and import that file.
 While it runs, an import keeps a journal beside FILE (orders.csv.import.json), so that it goes on
 with --resume when it broke off, however that happened: no line is booked twice. The journal is
 removed at the end. Standard input has one only with --journal.
+
+A Seaport that restarts meanwhile is waited for: --timeout is how long the next result may take.
 
 Exit codes: 0 all lines are booked; 1 some were refused, or the import broke off; 2 nothing was
 sent: bad usage, or no such file as described above; 3 Seaport could not be reached, go on with

@@ -3,8 +3,11 @@ package command
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/term"
 
 	"seaport.example/cli/internal/importing"
 )
@@ -33,7 +36,8 @@ func (d *importDisplay) show(p importing.Progress) {
 	switch {
 	case d.s.format() == outputJSON:
 	case d.moves:
-		fmt.Fprintf(d.out, "\r%s\x1b[K", d.bar(p))
+		bar := d.bar(p)
+		fmt.Fprintf(d.out, "\r%s\x1b[K", bar[:min(len(bar), d.columns()-1)])
 		d.drawn = true
 	case time.Since(d.shown) >= lineEvery:
 		fmt.Fprintln(d.out, "seaport: "+d.counts(p))
@@ -51,7 +55,7 @@ func (d *importDisplay) retrying(err error, attempt, of int) {
 	if st, ok := callStatus(err); ok {
 		why = fmt.Sprintf("%s (%s)", transportCause(st.Message()), statusName(st.Code()))
 	}
-	fmt.Fprintf(d.out, "seaport: %s; going on with the lines that have no result (%d of %d)\n", visible(why), attempt, of)
+	fmt.Fprintf(d.out, "seaport: %s; trying again (%d of %d)\n", visible(why), attempt, of)
 }
 
 // finish leaves the terminal as it was.
@@ -64,10 +68,20 @@ func (d *importDisplay) clear() {
 	}
 }
 
+// columns is the width of the terminal: a longer line would break, and stay there.
+func (d *importDisplay) columns() int {
+	if file, ok := d.s.stderr.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 1 {
+			return width
+		}
+	}
+	return 80
+}
+
 // barWidth is the length of the bar, in characters.
 const barWidth = 24
 
-// bar returns a line as wide as a small terminal.
+// bar returns a line in ASCII.
 func (d *importDisplay) bar(p importing.Progress) string {
 	if d.size <= 0 {
 		return d.counts(p)

@@ -200,7 +200,7 @@ func TestImportResumes(t *testing.T) {
 	}
 	args := []string{"consignment", "import", "my orders.csv"}
 	got := p.run(t, "", args...)
-	if got.exit != exitFailed || !strings.Contains(got.stderr, "(UNAVAILABLE); going on with the lines that have no result (2 of 10)\n") ||
+	if got.exit != exitFailed || !strings.Contains(got.stderr, "(UNAVAILABLE); trying again (2 of 10)\n") ||
 		!strings.HasSuffix(got.stderr, "\nGo on with: seaport consignment import 'my orders.csv' --resume --server "+p.address+"\n") {
 		t.Errorf("exit %d, stderr %q", got.exit, got.stderr)
 	}
@@ -339,6 +339,35 @@ func TestImportInterrupted(t *testing.T) {
 	}
 }
 
+// When the access token ends meanwhile, the import goes on with another.
+func TestImportOutlivesToken(t *testing.T) {
+	quickly(t)
+	p := newPlatform(t)
+	p.logIn(t, time.Hour)
+	inFolder(t, "orders.csv", "description,weight,origin\n"+strings.Repeat("Tea,5,Derby\n", 2000))
+	var ended atomic.Bool
+	p.admit = func(token string) error {
+		if ended.Load() && token == "access-1" {
+			return status.Error(codes.Unauthenticated, "the token has expired")
+		}
+		return nil
+	}
+	p.breakOff = func() error {
+		if ended.Load() {
+			return nil
+		}
+		ended.Store(p.bookings("Tea") > 500)
+		if ended.Load() {
+			return status.Error(codes.Unauthenticated, "the token has expired")
+		}
+		return nil
+	}
+	got := p.run(t, "", "consignment", "import", "orders.csv")
+	if got.exit != exitOK || p.bookings("Tea") != 2000 || !ended.Load() {
+		t.Errorf("exit %d, stderr %q, booked %v", got.exit, got.stderr, p.imported)
+	}
+}
+
 // Nobody else imports a file meanwhile.
 func TestImportTwiceAtOnce(t *testing.T) {
 	p := newPlatform(t)
@@ -366,7 +395,7 @@ func TestImportBar(t *testing.T) {
 	d.finish()
 	d.finish()
 	want := "\r[##################......]  75%  700 booked, 50 refused, 12/s, 20s left\x1b[K" +
-		"\r\x1b[Kseaport: away\\x1b (UNAVAILABLE); going on with the lines that have no result (2 of 10)\n" +
+		"\r\x1b[Kseaport: away\\x1b (UNAVAILABLE); trying again (2 of 10)\n" +
 		"\r[........................]   0%  0 booked, 0 refused, 0/s\x1b[K\r\x1b[K"
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)

@@ -75,3 +75,10 @@ func (s *shipping) importLines(req *consignmentv1.ImportConsignmentsRequest) *co
 	}
 	return resp
 }
+
+// bookings is how many imported consignments have the description.
+func (p *platform) bookings(description string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.imported[description]
+}

@@ -270,7 +270,7 @@ func TestImportEnds(t *testing.T) {
 	}{
 		{"not permitted", codes.PermissionDenied, 1},
 		{"unknown method", codes.Unimplemented, 1},
-		{"no token", codes.Unauthenticated, 2}, // the next stream may have another token
+		{"no token", codes.Unauthenticated, 3}, // the next stream, or the one after, may have another token
 		{"away", codes.Unavailable, 10},
 		{"broken", codes.Internal, 4},
 	}

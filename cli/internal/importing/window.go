@@ -67,6 +67,16 @@ func (w *window) rewind() {
 	}
 }
 
+// waiting returns the lines that were answered with UNAVAILABLE.
+func (w *window) waiting() (all []*entry) {
+	for _, e := range w.entries {
+		if e.outcome == nil && e.tries > 0 {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
 // message returns how many of the unsent lines the next message takes, and whether they fill it.
 func (w *window) message() (n int, filled bool) {
 	size := 0

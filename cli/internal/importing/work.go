@@ -14,7 +14,7 @@ import (
 
 const (
 	// maxTries is how often a line may be answered with UNAVAILABLE until it counts as refused.
-	maxTries = 8
+	maxTries = 10
 	// stubborn is how many such lines are the trouble of these lines; if there are more and nothing else is
 	// booked, the platform is in trouble, and the import breaks off.
 	stubborn = 10
@@ -31,10 +31,10 @@ func (r *run) work(ctx context.Context) error {
 		if r.finished() {
 			return r.unread
 		}
-		answers, bookings := r.answers, r.bookings
+		answers, bookings, tries := r.answers, r.bookings, 0
 		err := r.pass(ctx)
 		if err == nil && ctx.Err() == nil {
-			err = r.giveUpOn(r.bookings > bookings)
+			tries, err = r.giveUpOn(r.bookings > bookings)
 		}
 		switch {
 		case isOurs(err):
@@ -50,11 +50,14 @@ func (r *run) work(ctx context.Context) error {
 			continue // nothing is to be sent again
 		}
 		strain++
-		of := r.patience(err)
+		failed, of := strain, r.patience(err)
 		if strain >= of {
 			return err
 		}
-		if err := r.rest(ctx, err, strain, of); err != nil {
+		if tries > strain {
+			failed, of = tries, maxTries
+		}
+		if err := r.rest(ctx, err, failed, of); err != nil {
 			return err
 		}
 	}
@@ -85,31 +88,26 @@ func (r *run) await(ctx context.Context) error {
 }
 
 // giveUpOn decides about lines that were answered with UNAVAILABLE too often: they count as refused, unless there
-// are many and nothing else was booked. It returns why the others are to be sent again; nil if there are none.
-func (r *run) giveUpOn(booked bool) error {
-	var waiting, worn []*entry
-	for _, e := range r.window.entries {
-		if e.outcome == nil && e.tries > 0 {
-			waiting = append(waiting, e)
+// are many and nothing else was booked. It returns why the others are to be sent again, and how often the first of
+// them was; nil if there are none.
+func (r *run) giveUpOn(booked bool) (tries int, err error) {
+	waiting := r.window.waiting()
+	if booked || len(waiting) <= stubborn {
+		for _, e := range waiting {
 			if e.tries >= maxTries {
-				worn = append(worn, e)
+				e.outcome = &outcome{refusal: e.again}
 			}
 		}
-	}
-	if len(worn) > 0 && (booked || len(waiting) <= stubborn) {
-		for _, e := range worn {
-			e.outcome = &outcome{refusal: e.again}
-		}
 		if err := r.advance(); err != nil {
-			return err
+			return 0, err
 		}
-		return r.giveUpOn(booked)
+		waiting = r.window.waiting()
 	}
 	if len(waiting) == 0 {
-		return nil
+		return 0, nil
 	}
-	e := waiting[0]
-	return status.Errorf(e.again.Code, "%s %d: %s", r.File.Format().Unit(), e.line.Number, e.again.Reason)
+	first := waiting[0]
+	return first.tries, status.Errorf(first.again.Code, "%s %d: %s", r.File.Format().Unit(), first.line.Number, first.again.Reason)
 }
 
 // patience is how many streams in a row may end with the error and without a result until it is no use.
@@ -123,22 +121,24 @@ func (r *run) patience(err error) int {
 		return most
 	case codes.Internal, codes.Unknown, codes.DeadlineExceeded:
 		return min(most, 4)
-	case codes.Unauthenticated: // the access token ended; the next stream has another
-		return 2
+	case codes.Unauthenticated:
+		if r.answers > 0 { // the access token ended; the next stream, or the one after, has another
+			return 3
+		}
 	}
 	return 1
 }
 
-// rest waits before the next stream, longer each time, and as long as the service wishes.
-func (r *run) rest(ctx context.Context, err error, strain, of int) error {
-	pause := min(r.Pause<<(strain-1), longestPause)
+// rest waits before the next stream, longer the more have failed, and as long as the service wishes.
+func (r *run) rest(ctx context.Context, err error, failed, of int) error {
+	pause := min(r.Pause<<(failed-1), longestPause)
 	pause = pause*3/4 + rand.N(pause/2+1) //nolint:gosec // spreads load, guards nothing
 	for _, detail := range status.Convert(err).Details() {
 		if wish, ok := detail.(*errdetails.RetryInfo); ok {
 			pause = max(pause, min(wish.GetRetryDelay().AsDuration(), time.Minute))
 		}
 	}
-	r.Retrying(err, strain+1, of)
+	r.Retrying(err, failed+1, of)
 	select {
 	case <-time.After(pause):
 		return nil
