@@ -12,6 +12,7 @@ import (
 func newConsignmentCommand(s *session) *cobra.Command {
 	return group("consignment", "Book consignments, list and cancel them",
 		newConsignmentCreateCommand(s),
+		newConsignmentImportCommand(s),
 		newConsignmentListCommand(s),
 		newConsignmentGetCommand(s),
 		newConsignmentCancelCommand(s),

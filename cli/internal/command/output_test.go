@@ -12,10 +12,13 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// testdata is where the golden files are, whichever folder a test works in.
+var testdata, _ = filepath.Abs("testdata")
+
 // golden compares what a command printed with testdata/NAME.golden.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
+	path := filepath.Join(testdata, name+".golden")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)

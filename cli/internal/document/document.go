@@ -21,7 +21,7 @@ const Stdin = "-"
 // Error says what is wrong with a document, and where.
 type Error struct {
 	Name         string // the file, or "standard input"
-	Line, Column int    // from 1, the column in characters; 0 when the place does not matter
+	Line, Column int    // from 1, the column in characters; 0 when the place, or where in the line it is, does not matter
 	Field        string // the field at fault, for instance "containers[1].origin"; may be empty
 	Reason       string // what is wrong, for a person
 	Cause        error  // the error of the file system, if it was one
@@ -31,7 +31,10 @@ type Error struct {
 func (e *Error) Error() string {
 	text := e.Name
 	if e.Line > 0 {
-		text += fmt.Sprintf(": line %d, column %d", e.Line, e.Column)
+		text += fmt.Sprintf(": line %d", e.Line)
+	}
+	if e.Column > 0 {
+		text += fmt.Sprintf(", column %d", e.Column)
 	}
 	if e.Field != "" {
 		text += ": " + e.Field
@@ -51,9 +54,9 @@ func Read(name string, stdin io.Reader) ([]byte, error) {
 	from, label := stdin, "standard input"
 	if name != Stdin {
 		label = name
-		file, err := os.Open(name)
+		file, err := Open(name)
 		if err != nil {
-			return nil, &Error{Name: label, Reason: whyUnread(err), Cause: err}
+			return nil, err
 		}
 		defer file.Close() //nolint:errcheck // nothing was written
 		from = file
@@ -75,6 +78,15 @@ func Read(name string, stdin io.Reader) ([]byte, error) {
 		return nil, locate(label, data, at, "", "is not UTF-8 text")
 	}
 	return data, nil
+}
+
+// Open opens the named file for reading. Every error is an [*Error].
+func Open(name string) (*os.File, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, &Error{Name: name, Reason: whyUnread(err), Cause: err}
+	}
+	return file, nil
 }
 
 // whyUnread says why a file cannot be read without repeating its name.

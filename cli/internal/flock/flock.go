@@ -24,15 +24,23 @@ func Try(path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking: %w", err)
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return &Lock{file}, nil
+	if err := TryFile(file); err != nil {
+		_ = file.Close()
+		return nil, err
 	}
-	_ = file.Close()
+	return &Lock{file}, nil
+}
+
+// TryFile locks a file that is open, for reading too, until it is closed, or fails with ErrLocked at once.
+func TryFile(file *os.File) error {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, ErrLocked
+		return ErrLocked
 	}
-	return nil, fmt.Errorf("locking %s: %w", path, err)
+	if err != nil {
+		return fmt.Errorf("locking %s: %w", file.Name(), err)
+	}
+	return nil
 }
 
 // Wait locks path and waits for it as long as ctx lives. Waiting is called once if it has to wait.
