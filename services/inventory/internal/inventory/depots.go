@@ -1,13 +1,10 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
 	"seaport.example/services/internal/failure"
@@ -29,9 +26,9 @@ type Register interface {
 	All(ctx context.Context, visit func(keys []string) error) error
 }
 
-// Consignments cancels a consignment whose containers were given to others.
+// Consignments cancels consignments whose containers were given to others.
 type Consignments interface {
-	Cancel(ctx context.Context, id, reason string) error
+	Cancel(ctx context.Context, ids []string, reason string) error
 }
 
 // Config is what [Depots] works with.
@@ -56,9 +53,9 @@ type Pickup struct {
 	Containers int64
 }
 
-// Wanted is the containers of one consignment.
+// Wanted is the containers of one consignment, or of a lot of them.
 type Wanted struct {
-	Consignment string
+	Consignment string // or the lot
 	Pickups     []Pickup
 }
 
@@ -130,7 +127,7 @@ func (d *Depots) Hold(ctx context.Context, wanted []Wanted) []Held {
 	for i, w := range wanted {
 		held[i] = Held{Expires: expires, Err: check(w)}
 	}
-	errs := d.each(ctx, wanted, func(i int) bool { return held[i].Err == nil }, func(i int, amount ledger.Amount) ledger.Step {
+	errs := d.each(ctx, pickupsOf(wanted, func(i int) bool { return held[i].Err == nil }), func(i int, amount ledger.Amount) ledger.Step {
 		return ledger.Step{Do: ledger.Hold, ID: wanted[i].Consignment, Amount: amount, Expires: expires}
 	})
 	for i := range wanted {
@@ -139,13 +136,24 @@ func (d *Depots) Hold(ctx context.Context, wanted []Wanted) []Held {
 		}
 	}
 	// What a refused consignment got at other depots goes back at once; if that fails it expires.
-	back := d.each(ctx, wanted, func(i int) bool { return errs[i] != nil }, func(i int, _ ledger.Amount) ledger.Step {
+	back := d.each(ctx, pickupsOf(wanted, func(i int) bool { return errs[i] != nil }), func(i int, _ ledger.Amount) ledger.Step {
 		return ledger.Step{Do: ledger.Abandon, ID: wanted[i].Consignment}
 	})
 	if err := errors.Join(back...); err != nil {
 		d.Log.Info("holds of refused consignments are left to expire", "error", err)
 	}
 	return held
+}
+
+// pickupsOf returns where the consignments that count want containers; nowhere for the others.
+func pickupsOf(wanted []Wanted, counts func(i int) bool) [][]Pickup {
+	all := make([][]Pickup, len(wanted))
+	for i, w := range wanted {
+		if counts(i) {
+			all[i] = w.Pickups
+		}
+	}
+	return all
 }
 
 func check(w Wanted) error {
@@ -164,39 +172,6 @@ func check(w Wanted) error {
 	return failure.All(wrong...)
 }
 
-// Release gives back the containers of consignments. Cancelled ones never get them again;
-// others were never booked.
-func (d *Depots) Release(ctx context.Context, released []Wanted, cancelled bool) []error {
-	do := ledger.Abandon
-	if cancelled {
-		do = ledger.Release
-	}
-	errs := d.each(ctx, released, func(int) bool { return true }, func(i int, _ ledger.Amount) ledger.Step {
-		return ledger.Step{Do: do, ID: released[i].Consignment}
-	})
-	for i, err := range errs {
-		if isNotFound(err) { // nothing can be held there
-			errs[i] = nil
-		}
-	}
-	return errs
-}
-
-// Confirm makes the holds of booked consignments final, one error a consignment. A hold that
-// expired is taken again; where others have the containers by now, the consignment is cancelled.
-func (d *Depots) Confirm(ctx context.Context, booked []Wanted) []error {
-	errs := d.each(ctx, booked, func(int) bool { return true }, func(i int, amount ledger.Amount) ledger.Step {
-		return ledger.Step{Do: ledger.Confirm, ID: booked[i].Consignment, Amount: amount}
-	})
-	for i, err := range errs {
-		if refused, ok := errors.AsType[*failure.Error](err); ok && (refused.IsShort() || refused.IsNotFound()) {
-			d.Log.Warn("a hold expired and its containers are gone: cancelling", "consignment", booked[i].Consignment, "error", refused)
-			errs[i] = d.Consignments.Cancel(ctx, booked[i].Consignment, "its containers were given to others before the booking was confirmed")
-		}
-	}
-	return errs
-}
-
 // Sweep looks after holds that expired or were left half done, until ctx ends.
 func (d *Depots) Sweep(ctx context.Context) error {
 	every := max(d.HoldTTL/4, 500*time.Millisecond)
@@ -210,110 +185,6 @@ func (d *Depots) Sweep(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// visit is a step at one depot and the consignment and pickup it is for.
-type visit struct {
-	consignment, pickup int
-	step                ledger.Step
-}
-
-// each makes a step for every pickup of the consignments that count, all steps at one depot in
-// one write, and returns what failed, one error a consignment.
-func (d *Depots) each(ctx context.Context, wanted []Wanted, counts func(i int) bool, step func(i int, amount ledger.Amount) ledger.Step) []error {
-	visits := make(map[string][]visit)
-	for i, w := range wanted {
-		if !counts(i) {
-			continue
-		}
-		for key, p := range merge(w.Pickups) {
-			visits[key] = append(visits[key], visit{i, p.index, step(i, ledger.Amount{Containers: p.containers})})
-		}
-	}
-	failures := make([][]failed, len(wanted))
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for key, all := range visits {
-		wg.Go(func() {
-			steps := make([]ledger.Step, len(all))
-			for n, v := range all {
-				steps[n] = v.step
-			}
-			_, refused, err := d.Store.Apply(ctx, key, steps)
-			mu.Lock()
-			defer mu.Unlock()
-			for n, v := range all {
-				switch {
-				case err != nil:
-					failures[v.consignment] = append(failures[v.consignment], failed{v.pickup, err})
-				case refused[n] != nil:
-					err := refusal(v, wanted[v.consignment].Pickups[v.pickup].Origin, refused[n])
-					failures[v.consignment] = append(failures[v.consignment], failed{v.pickup, err})
-				}
-			}
-		})
-	}
-	wg.Wait()
-	errs := make([]error, len(wanted))
-	for i := range errs {
-		errs[i] = together(failures[i])
-	}
-	return errs
-}
-
-// failed is what went wrong at one depot.
-type failed struct {
-	pickup int
-	err    error
-}
-
-// together returns one error for what went wrong at several depots: trouble with one of them, which
-// is worth a retry, else the refusals of one kind, in the order of the pickups.
-func together(failures []failed) error {
-	slices.SortFunc(failures, func(a, b failed) int { return cmp.Compare(a.pickup, b.pickup) })
-	var refusals []*failure.Error
-	for _, f := range failures {
-		e, ok := errors.AsType[*failure.Error](f.err)
-		if !ok || !e.IsShort() && !e.IsNotFound() {
-			return f.err
-		}
-		if len(refusals) == 0 || e.Code() == refusals[0].Code() {
-			refusals = append(refusals, e)
-		}
-	}
-	return failure.All(refusals...)
-}
-
-type merged struct {
-	index      int // of the first pickup at the depot
-	containers int64
-}
-
-// merge adds up the pickups at one depot, however they spell it.
-func merge(pickups []Pickup) map[string]merged {
-	sums := make(map[string]merged, len(pickups))
-	for i, p := range slices.Backward(pickups) {
-		key := Key(p.Origin)
-		sums[key] = merged{i, sums[key].containers + p.Containers}
-	}
-	return sums
-}
-
-// refusal words what a depot's ledger said.
-func refusal(v visit, origin string, err error) error {
-	if errors.Is(err, ledger.ErrMissing) {
-		return failure.NotFound(field(v.pickup), "there is no depot %q", origin)
-	}
-	if e, ok := errors.AsType[*failure.Error](err); ok && e.IsShort() {
-		return failure.Short(failure.ShortOfContainers, field(v.pickup),
-			"depot %q is short of empty containers: %s", origin, e.Violations()[0].Description)
-	}
-	return err
-}
-
-func isNotFound(err error) bool {
-	e, ok := errors.AsType[*failure.Error](err)
-	return ok && e.IsNotFound()
 }
 
 func field(pickup int) string { return fmt.Sprintf("pickups[%d].origin", pickup) }

@@ -24,9 +24,9 @@ type yard struct {
 	clock atomic.Int64                                // seconds since noon
 
 	mu        sync.Mutex
-	depots    map[string][]byte // as JSON, so that nobody shares memory with it
-	facts     map[string]ledger.Fact
-	listed    []string // the newest first
+	depots    map[string][]byte       // as JSON, so that nobody shares memory with it
+	facts     map[string]ledger.Facts // by depot
+	listed    []string                // the newest first
 	cancelled map[string]string
 	cancelErr error
 	swept     []string
@@ -40,7 +40,7 @@ var (
 )
 
 func newYard() *yard {
-	return &yard{depots: make(map[string][]byte), facts: make(map[string]ledger.Fact), cancelled: make(map[string]string)}
+	return &yard{depots: make(map[string][]byte), facts: make(map[string]ledger.Facts), cancelled: make(map[string]string)}
 }
 
 func (y *yard) now() time.Time { return noon.Add(time.Duration(y.clock.Load()) * time.Second) }
@@ -129,18 +129,21 @@ func (y *yard) Apply(_ context.Context, key string, steps []ledger.Step) (invent
 	if !d.Exists() {
 		return d, slices.Repeat([]error{ledger.ErrMissing}, len(steps)), nil
 	}
+	if y.facts[key] == nil {
+		y.facts[key] = make(ledger.Facts)
+	}
 	l := d.Ledger()
 	l.Expire(y.now())
 	for i, step := range steps {
-		errs[i] = l.Apply(step, d.Limit(), y.facts[key+"/"+step.ID])
+		errs[i] = l.Apply(step, d.Limit(), y.facts[key])
 		for consignment, entry := range l.Unsettled() {
-			fact := y.facts[key+"/"+consignment]
+			fact := y.facts[key][consignment]
 			if entry.Phase == ledger.Confirmed {
 				fact.Confirmed = &entry.Amount
 			} else {
 				fact.Released = true
 			}
-			y.facts[key+"/"+consignment] = fact
+			y.facts[key][consignment] = fact
 			l.Forget(consignment, entry.Phase)
 		}
 	}
@@ -185,16 +188,23 @@ func (y *yard) All(_ context.Context, visit func(keys []string) error) error {
 	return nil
 }
 
-func (y *yard) Cancel(_ context.Context, id, reason string) error {
+func (y *yard) Cancel(_ context.Context, ids []string, reason string) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	y.cancelled[id] = reason
+	for _, id := range ids {
+		y.cancelled[id] = reason
+	}
 	return y.cancelErr
 }
 
 // wanted is what a consignment wants: a number of containers at each origin.
 func wanted(consignment string, pickups ...inventory.Pickup) inventory.Wanted {
 	return inventory.Wanted{Consignment: consignment, Pickups: pickups}
+}
+
+// freed is what a consignment gives back that has holds of its own.
+func freed(cancelled bool, consignment string, pickups ...inventory.Pickup) inventory.Freed {
+	return inventory.Freed{Consignment: consignment, Cancelled: cancelled, Pickups: pickups}
 }
 
 func at(origin string, containers int64) inventory.Pickup {

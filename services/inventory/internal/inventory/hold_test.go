@@ -156,7 +156,7 @@ func TestTroubleBeforeRefusal(t *testing.T) {
 			return nil
 		}
 		w := wanted("c1", at("Atlantis", 1), at("Derby", 1))
-		if errs := d.Release(t.Context(), []inventory.Wanted{w}, true); !errors.Is(errs[0], away) {
+		if errs := d.Release(t.Context(), []inventory.Freed{freed(true, "c1", w.Pickups...)}); !errors.Is(errs[0], away) {
 			t.Fatalf("Release = %v, want what is wrong at Derby", errs)
 		}
 		if errs := d.Confirm(t.Context(), []inventory.Wanted{w}); !errors.Is(errs[0], away) || len(y.cancelled) != 0 {
@@ -193,7 +193,9 @@ func TestRelease(t *testing.T) {
 				}
 			}
 			for range 3 { // however often, also where nothing can be held
-				errs := d.Release(t.Context(), []inventory.Wanted{w, wanted("never held", at("Derby", 1)), wanted("c1", at("Atlantis", 1))}, c.cancelled)
+				errs := d.Release(t.Context(), []inventory.Freed{
+					freed(c.cancelled, "c1", w.Pickups...), freed(c.cancelled, "never held", at("Derby", 1)), freed(c.cancelled, "c1", at("Atlantis", 1)),
+				})
 				if err := errors.Join(errs...); err != nil {
 					t.Fatal(err)
 				}
@@ -265,7 +267,7 @@ func TestConfirmAfterExpiry(t *testing.T) {
 				t.Errorf("cancelled %v, want %t", y.cancelled, c.cancelled)
 			}
 			if c.cancelled { // its event gives back what it got elsewhere
-				if errs := d.Release(t.Context(), []inventory.Wanted{late}, true); errs[0] != nil {
+				if errs := d.Release(t.Context(), []inventory.Freed{freed(true, "late", late.Pickups...)}); errs[0] != nil {
 					t.Error(errs)
 				}
 			}

@@ -4,6 +4,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -57,10 +58,7 @@ func (s *Server) HoldContainers(ctx context.Context, req *inventoryv1.HoldContai
 	}
 	wanted := make([]inventory.Wanted, len(req.GetHolds()))
 	for i, h := range req.GetHolds() {
-		wanted[i].Consignment = h.GetConsignmentId()
-		for _, p := range h.GetPickups() {
-			wanted[i].Pickups = append(wanted[i].Pickups, inventory.Pickup{Origin: p.GetOrigin(), Containers: int64(p.GetContainers())})
-		}
+		wanted[i] = inventory.Wanted{Consignment: h.GetConsignmentId(), Pickups: fromProto(h.GetPickups())}
 	}
 	resp := &inventoryv1.HoldContainersResponse{Results: make([]*inventoryv1.HoldContainersResult, len(wanted))}
 	for i, held := range s.depots.Hold(ctx, wanted) {
@@ -80,23 +78,53 @@ func (s *Server) ReleaseContainers(ctx context.Context, req *inventoryv1.Release
 	if len(req.GetReleases()) > maxBatch {
 		return nil, failure.Invalid("releases", "at most %d in one call", maxBatch)
 	}
-	var cancelled, unbooked []inventory.Wanted
-	for _, r := range req.GetReleases() {
-		w := inventory.Wanted{Consignment: r.GetConsignmentId()}
-		for _, origin := range r.GetOrigins() {
-			w.Pickups = append(w.Pickups, inventory.Pickup{Origin: origin})
+	freed := make([]inventory.Freed, len(req.GetReleases()))
+	for i, r := range req.GetReleases() {
+		if err := checkRelease(i, r); err != nil {
+			return nil, err
 		}
-		if r.GetCancelled() {
-			cancelled = append(cancelled, w)
-		} else {
-			unbooked = append(unbooked, w)
+		freed[i] = inventory.Freed{Consignment: r.GetConsignmentId(), Cancelled: r.GetCancelled(), Lot: r.GetLotId()}
+		if freed[i].Lot != "" {
+			freed[i].Pickups = fromProto(r.GetPickups())
+			continue
+		}
+		for _, origin := range r.GetOrigins() {
+			freed[i].Pickups = append(freed[i].Pickups, inventory.Pickup{Origin: origin})
 		}
 	}
-	errs := append(s.depots.Release(ctx, cancelled, true), s.depots.Release(ctx, unbooked, false)...)
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(s.depots.Release(ctx, freed)...); err != nil {
 		return nil, err
 	}
 	return &inventoryv1.ReleaseContainersResponse{}, nil
+}
+
+// checkRelease says what is wrong with the i-th release.
+func checkRelease(i int, r *inventoryv1.ContainerRelease) error {
+	if r.GetLotId() == "" {
+		return nil
+	}
+	field := func(name string) string { return fmt.Sprintf("releases[%d].%s", i, name) }
+	var wrong []*failure.Error
+	if !r.GetCancelled() {
+		wrong = append(wrong, failure.Invalid(field("lot_id"), "only a cancelled consignment gives back its part of a lot"))
+	}
+	if len(r.GetPickups()) == 0 {
+		wrong = append(wrong, failure.Invalid(field("pickups"), "must not be empty"))
+	}
+	for n, p := range r.GetPickups() {
+		if p.GetContainers() <= 0 {
+			wrong = append(wrong, failure.Invalid(field(fmt.Sprintf("pickups[%d].containers", n)), "must be above zero"))
+		}
+	}
+	return failure.All(wrong...)
+}
+
+func fromProto(pickups []*inventoryv1.Pickup) []inventory.Pickup {
+	all := make([]inventory.Pickup, len(pickups))
+	for i, p := range pickups {
+		all[i] = inventory.Pickup{Origin: p.GetOrigin(), Containers: int64(p.GetContainers())}
+	}
+	return all
 }
 
 func toProto(d inventory.Depot) *inventoryv1.Depot {

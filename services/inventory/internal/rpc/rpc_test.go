@@ -77,9 +77,12 @@ func (y *yard) Apply(_ context.Context, key string, steps []ledger.Step) (invent
 		case !there:
 			errs[i] = ledger.ErrMissing
 		case step.Do == ledger.Hold:
-			errs[i] = d.Containers.Apply(step, d.Limit(), ledger.Fact{})
+			errs[i] = d.Containers.Apply(step, d.Limit(), nil)
 		default:
 			kind := map[ledger.Action]string{ledger.Release: "cancelled", ledger.Abandon: "not booked"}[step.Do]
+			if step.Do == ledger.Return {
+				kind = fmt.Sprintf("returned to %s: %d", step.Lot, step.Amount.Containers)
+			}
 			y.releases = append(y.releases, fmt.Sprintf("%s at %s %s", step.ID, key, kind))
 		}
 	}
@@ -178,12 +181,13 @@ func TestRelease(t *testing.T) {
 	}
 	req := &inventoryv1.ReleaseContainersRequest{Releases: []*inventoryv1.ContainerRelease{
 		{ConsignmentId: "c1", Origins: []string{"Derby", "Sheffield"}, Cancelled: true}, {ConsignmentId: "c2", Origins: []string{"Derby", "Atlantis"}},
+		{ConsignmentId: "c3", Cancelled: true, LotId: "l1", Origins: []string{"Sheffield"}, Pickups: []*inventoryv1.Pickup{{Origin: "Derby", Containers: 2}}},
 	}}
 	if _, err := c.ReleaseContainers(t.Context(), req); err != nil {
 		t.Error(err)
 	}
 	slices.Sort(y.releases)
-	if want := []string{"c1 at derby cancelled", "c1 at sheffield cancelled", "c2 at derby not booked"}; !slices.Equal(y.releases, want) {
+	if want := []string{"c1 at derby cancelled", "c1 at sheffield cancelled", "c2 at derby not booked", "c3 at derby returned to l1: 2"}; !slices.Equal(y.releases, want) {
 		t.Errorf("released %q, want %q", y.releases, want)
 	}
 	y.away = failure.Unavailable(nil, "away")
@@ -203,6 +207,12 @@ func TestErrors(t *testing.T) {
 		{"wrong stock", second(c.StockDepot(t.Context(), &inventoryv1.StockDepotRequest{Origin: "a||b", Containers: -1})), []string{"origin", "containers"}},
 		{"page", second(c.ListDepots(t.Context(), &inventoryv1.ListDepotsRequest{})), []string{"page_token"}},
 		{"many holds", second(c.HoldContainers(t.Context(), &inventoryv1.HoldContainersRequest{Holds: slices.Repeat([]*inventoryv1.ContainerHold{{}}, 1001)})), []string{"holds"}},
+		{"parts of lots", second(c.ReleaseContainers(t.Context(), &inventoryv1.ReleaseContainersRequest{Releases: []*inventoryv1.ContainerRelease{
+			{ConsignmentId: "c1", Cancelled: true, Origins: []string{"Derby"}}, {ConsignmentId: "c2", Cancelled: true, LotId: "l"},
+		}})), []string{"releases[1].pickups"}},
+		{"part of a lot that is not cancelled", second(c.ReleaseContainers(t.Context(), &inventoryv1.ReleaseContainersRequest{Releases: []*inventoryv1.ContainerRelease{
+			{ConsignmentId: "c2", LotId: "l", Pickups: []*inventoryv1.Pickup{{Origin: "Derby", Containers: 1}, {Origin: "Sheffield"}}},
+		}})), []string{"releases[0].lot_id", "releases[0].pickups[1].containers"}},
 		{"many releases", second(c.ReleaseContainers(t.Context(), &inventoryv1.ReleaseContainersRequest{Releases: slices.Repeat([]*inventoryv1.ContainerRelease{{}}, 1001)})), []string{"releases"}},
 	} {
 		var fields []string

@@ -4,8 +4,7 @@ package topic
 import (
 	"context"
 	"fmt"
-
-	"google.golang.org/protobuf/proto"
+	"slices"
 
 	eventv1 "seaport.example/proto/seaport/event/v1"
 	"seaport.example/services/internal/event"
@@ -17,46 +16,82 @@ import (
 func Handlers(depots *inventory.Depots) map[string]sidecar.Handler {
 	return map[string]sidecar.Handler{
 		event.ConsignmentBooked: func(ctx context.Context, events []sidecar.Event) []error {
-			return handle(events, func() payload { return &eventv1.ConsignmentBooked{} }, func(wanted []inventory.Wanted) []error {
-				return depots.Confirm(ctx, wanted)
-			})
+			return handle(events, readBooked, func(booked []inventory.Wanted) []error { return depots.Confirm(ctx, booked) })
+		},
+		event.LotBooked: func(ctx context.Context, events []sidecar.Event) []error {
+			return handle(events, readLot, func(booked []inventory.Lot) []error { return depots.ConfirmLots(ctx, booked) })
 		},
 		event.ConsignmentCancelled: func(ctx context.Context, events []sidecar.Event) []error {
-			return handle(events, func() payload { return &eventv1.ConsignmentCancelled{} }, func(wanted []inventory.Wanted) []error {
-				return depots.Release(ctx, wanted, true)
-			})
+			return handle(events, readCancelled, func(freed []inventory.Freed) []error { return depots.Release(ctx, freed) })
 		},
 	}
 }
 
-// payload is an event about a consignment and its containers.
-type payload interface {
-	proto.Message
-	GetConsignmentId() string
-	GetPickups() []*eventv1.Pickup
-}
-
-// handle decodes events and handles them together. An event that cannot be decoded fails alone.
-func handle(events []sidecar.Event, empty func() payload, do func([]inventory.Wanted) []error) []error {
+// handle reads events and handles them together. An event that cannot be read fails alone.
+func handle[T any](events []sidecar.Event, read func(sidecar.Event) (T, error), do func([]T) []error) []error {
 	errs := make([]error, len(events))
-	var wanted []inventory.Wanted
+	var all []T
 	var indices []int
-	for i := range events {
-		p := empty()
-		if errs[i] = event.Decode(events[i], p); errs[i] == nil && p.GetConsignmentId() == "" {
-			errs[i] = fmt.Errorf("%w: it names no consignment", sidecar.ErrUnreadable)
-		}
-		if errs[i] != nil {
+	for i, e := range events {
+		one, err := read(e)
+		if err != nil {
+			errs[i] = err
 			continue
 		}
-		w := inventory.Wanted{Consignment: p.GetConsignmentId()}
-		for _, pickup := range p.GetPickups() {
-			w.Pickups = append(w.Pickups, inventory.Pickup{Origin: pickup.GetOrigin(), Containers: int64(pickup.GetContainers())})
-		}
-		wanted, indices = append(wanted, w), append(indices, i)
+		all, indices = append(all, one), append(indices, i)
 	}
-	for n, err := range do(wanted) {
+	for n, err := range do(all) {
 		errs[indices[n]] = err
 	}
 	return errs
+}
+
+func readBooked(e sidecar.Event) (inventory.Wanted, error) {
+	p := &eventv1.ConsignmentBooked{}
+	err := event.Decode(e, p)
+	if err == nil && p.GetConsignmentId() == "" {
+		err = errNamesNone
+	}
+	return inventory.Wanted{Consignment: p.GetConsignmentId(), Pickups: pickups(p)}, err
+}
+
+func readLot(e sidecar.Event) (inventory.Lot, error) {
+	p := &eventv1.LotBooked{}
+	err := event.Decode(e, p)
+	if err == nil && (p.GetLotId() == "" || !wantsContainers(p)) {
+		err = fmt.Errorf("%w: it names no lot, or a pickup of no containers", sidecar.ErrUnreadable)
+	}
+	return inventory.Lot{ID: p.GetLotId(), Pickups: pickups(p), Consignments: p.GetConsignmentIds()}, err
+}
+
+func readCancelled(e sidecar.Event) (inventory.Freed, error) {
+	p := &eventv1.ConsignmentCancelled{}
+	err := event.Decode(e, p)
+	switch {
+	case err != nil:
+	case p.GetConsignmentId() == "":
+		err = errNamesNone
+	case p.GetLotId() != "" && !wantsContainers(p):
+		err = fmt.Errorf("%w: it does not say which part of its lot is given back", sidecar.ErrUnreadable)
+	}
+	return inventory.Freed{Consignment: p.GetConsignmentId(), Cancelled: true, Lot: p.GetLotId(), Pickups: pickups(p)}, err
+}
+
+var errNamesNone = fmt.Errorf("%w: it names no consignment", sidecar.ErrUnreadable)
+
+// payload is an event about containers.
+type payload interface{ GetPickups() []*eventv1.Pickup }
+
+func pickups(p payload) []inventory.Pickup {
+	all := make([]inventory.Pickup, len(p.GetPickups()))
+	for i, pickup := range p.GetPickups() {
+		all[i] = inventory.Pickup{Origin: pickup.GetOrigin(), Containers: int64(pickup.GetContainers())}
+	}
+	return all
+}
+
+// wantsContainers says that there are pickups, each of at least one container.
+func wantsContainers(p payload) bool {
+	return len(p.GetPickups()) > 0 &&
+		!slices.ContainsFunc(p.GetPickups(), func(pickup *eventv1.Pickup) bool { return pickup.GetContainers() <= 0 })
 }

@@ -54,10 +54,10 @@ func (y *yard) Apply(_ context.Context, key string, steps []ledger.Step) (invent
 	return inventory.Depot{}, errs, nil
 }
 
-func (y *yard) Cancel(_ context.Context, id, _ string) error {
+func (y *yard) Cancel(_ context.Context, ids []string, _ string) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	y.cancelled = append(y.cancelled, id)
+	y.cancelled = append(y.cancelled, ids...)
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (y *yard) handle(t *testing.T, events ...sidecar.Event) []error {
 	handlers := topic.Handlers(inventory.NewDepots(inventory.Config{
 		Store: y, Consignments: y, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	}))
-	if topics := slices.Sorted(maps.Keys(handlers)); !slices.Equal(topics, []string{event.ConsignmentBooked, event.ConsignmentCancelled}) {
+	if topics := slices.Sorted(maps.Keys(handlers)); !slices.Equal(topics, []string{event.ConsignmentBooked, event.ConsignmentCancelled, event.LotBooked}) {
 		t.Fatalf("handles %q", topics)
 	}
 	errs := handlers[events[0].Topic](t.Context(), events)
@@ -87,6 +87,18 @@ func booked(t *testing.T, consignment string, origins ...string) sidecar.Event {
 func cancelled(t *testing.T, consignment string, origins ...string) sidecar.Event {
 	t.Helper()
 	return made(t, consignment+".cancelled", event.ConsignmentCancelled, &eventv1.ConsignmentCancelled{ConsignmentId: consignment, Pickups: pickups(origins)})
+}
+
+// lotBooked announces a lot of consignments with one container at each origin.
+func lotBooked(t *testing.T, lot string, consignments []string, origins ...string) sidecar.Event {
+	t.Helper()
+	return made(t, lot+".booked", event.LotBooked, &eventv1.LotBooked{LotId: lot, ConsignmentIds: consignments, Pickups: pickups(origins)})
+}
+
+// returned announces that a consignment of a lot was cancelled.
+func returned(t *testing.T, consignment, lot string, pickups ...*eventv1.Pickup) sidecar.Event {
+	t.Helper()
+	return made(t, consignment+".cancelled", event.ConsignmentCancelled, &eventv1.ConsignmentCancelled{ConsignmentId: consignment, LotId: lot, Pickups: pickups})
 }
 
 func pickups(origins []string) (all []*eventv1.Pickup) {
@@ -152,10 +164,60 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+func TestLotBooked(t *testing.T) {
+	t.Parallel()
+	y := &yard{}
+	errs := y.handle(t, lotBooked(t, "l1", []string{"c1"}, "Derby", "Sheffield", "DERBY"),
+		asProtobuf(t, lotBooked(t, "l2", nil, "Derby"), &eventv1.LotBooked{}), lotBooked(t, "l2", nil, "Derby"))
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	step := func(id string, containers int64) ledger.Step {
+		return ledger.Step{Do: ledger.ConfirmLot, ID: id, Amount: ledger.Amount{Containers: containers}}
+	}
+	want := map[string][]ledger.Step{"derby": {step("l1", 2), step("l2", 1), step("l2", 1)}, "sheffield": {step("l1", 1)}}
+	if !maps.EqualFunc(y.steps, want, slices.Equal) || y.writes != 2 {
+		t.Errorf("%d writes: %v\nwant 2: %v", y.writes, y.steps, want)
+	}
+}
+
+// What is cancelled of a lot gives back its part, in one write with what has holds of its own.
+func TestCancelledOfLot(t *testing.T) {
+	t.Parallel()
+	y := &yard{}
+	errs := y.handle(t, returned(t, "c1", "l1", &eventv1.Pickup{Origin: "Derby", Containers: 3}), cancelled(t, "c2", "Derby"),
+		returned(t, "c3", "l1", pickups([]string{"Derby", "derby"})...))
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	step := func(id string, containers int64) ledger.Step {
+		return ledger.Step{Do: ledger.Return, ID: id, Lot: "l1", Amount: ledger.Amount{Containers: containers}}
+	}
+	want := []ledger.Step{step("c1", 3), {Do: ledger.Release, ID: "c2"}, step("c3", 2)}
+	if !slices.Equal(y.steps["derby"], want) || y.writes != 1 {
+		t.Errorf("%d writes: %v\nwant 1: %v", y.writes, y.steps, want)
+	}
+}
+
+// An event that says nothing of use fails, and does not stand for a consignment or a lot without a name.
+func TestNamesNothing(t *testing.T) {
+	t.Parallel()
+	for _, e := range []sidecar.Event{
+		booked(t, "", "Derby"), cancelled(t, "", "Derby"), lotBooked(t, "", nil, "Derby"), lotBooked(t, "l1", nil),
+		returned(t, "c1", "l1"), returned(t, "", "l1", pickups([]string{"Derby"})...), returned(t, "c1", "l1", &eventv1.Pickup{Origin: "Derby"}),
+		returned(t, "c1", "l1", &eventv1.Pickup{Origin: "Derby", Containers: 1}, &eventv1.Pickup{Origin: "Sheffield", Containers: -1}),
+	} {
+		y := &yard{}
+		if errs := y.handle(t, e); !errors.Is(errs[0], sidecar.ErrUnreadable) || y.writes != 0 {
+			t.Errorf("%s: %v, handled %v", e.Data, errs[0], y.steps)
+		}
+	}
+}
+
 // An event that cannot be read fails alone: the others of its delivery are handled.
 func TestPoisoned(t *testing.T) {
 	t.Parallel()
-	for _, good := range []sidecar.Event{booked(t, "c1", "Derby"), cancelled(t, "c1", "Derby")} {
+	for _, good := range []sidecar.Event{booked(t, "c1", "Derby"), cancelled(t, "c1", "Derby"), lotBooked(t, "l1", nil, "Derby")} {
 		for name, spoil := range map[string]func(*sidecar.Event){
 			"no JSON":              func(e *sidecar.Event) { e.Data = []byte("{") },
 			"of another type":      func(e *sidecar.Event) { e.Data = []byte(`{"pickups": "many"}`) },
@@ -187,6 +249,7 @@ func TestDepotAway(t *testing.T) {
 	away := failure.Unavailable(nil, "away")
 	for _, events := range [][]sidecar.Event{
 		{booked(t, "c1", "Derby", "Sheffield"), booked(t, "c2", "Sheffield")}, {cancelled(t, "c1", "Derby", "Sheffield"), cancelled(t, "c2", "Sheffield")},
+		{lotBooked(t, "l1", []string{"c1"}, "Derby", "Sheffield"), lotBooked(t, "l2", []string{"c2"}, "Sheffield")},
 	} {
 		y := &yard{fail: func(key string) error {
 			if key == "derby" {
@@ -212,5 +275,10 @@ func TestContainersGone(t *testing.T) {
 	errs := y.handle(t, booked(t, "c1", "Derby"), booked(t, "c2", "Derby", "Sheffield"))
 	if errs[0] != nil || errs[1] != nil || !slices.Equal(y.cancelled, []string{"c2"}) {
 		t.Errorf("%v, cancelled %q", errs, y.cancelled)
+	}
+	y.cancelled = nil
+	errs = y.handle(t, lotBooked(t, "c1", []string{"c1.1"}, "Derby"), lotBooked(t, "c2", []string{"c2.1", "c2.2"}, "Derby", "Sheffield"))
+	if errs[0] != nil || errs[1] != nil || !slices.Equal(y.cancelled, []string{"c2.1", "c2.2"}) {
+		t.Errorf("lots: %v, cancelled %q", errs, y.cancelled)
 	}
 }

@@ -4,6 +4,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -117,19 +118,20 @@ func (s *Server) ReleaseCapacity(ctx context.Context, req *vesselv1.ReleaseCapac
 	if len(req.GetReleases()) > maxBatch {
 		return nil, failure.Invalid("releases", "at most %d in one call", maxBatch)
 	}
-	type group struct {
-		vessel    string
-		cancelled bool
-	}
-	groups := make(map[group][]string)
-	for _, r := range req.GetReleases() {
-		g := group{r.GetVesselId(), r.GetCancelled()}
-		groups[g] = append(groups[g], r.GetConsignmentId())
+	freed := make(map[string][]vessel.Freed) // by vessel
+	for i, r := range req.GetReleases() {
+		if err := checkRelease(i, r); err != nil {
+			return nil, err
+		}
+		freed[r.GetVesselId()] = append(freed[r.GetVesselId()], vessel.Freed{
+			Consignment: r.GetConsignmentId(), Cancelled: r.GetCancelled(), Lot: r.GetLotId(),
+			Part: ledger.Amount{Containers: int64(r.GetContainers()), Weight: int64(r.GetWeight())},
+		})
 	}
 	var wg sync.WaitGroup
-	errs := make(chan error, len(groups))
-	for g, consignments := range groups {
-		wg.Go(func() { errs <- s.fleet.Release(ctx, g.vessel, consignments, g.cancelled) })
+	errs := make(chan error, len(freed))
+	for id, all := range freed {
+		wg.Go(func() { errs <- s.fleet.Release(ctx, id, all) })
 	}
 	wg.Wait()
 	close(errs)
@@ -139,6 +141,25 @@ func (s *Server) ReleaseCapacity(ctx context.Context, req *vesselv1.ReleaseCapac
 		}
 	}
 	return &vesselv1.ReleaseCapacityResponse{}, nil
+}
+
+// checkRelease says what is wrong with the i-th release.
+func checkRelease(i int, r *vesselv1.CapacityRelease) error {
+	if r.GetLotId() == "" {
+		return nil
+	}
+	field := func(name string) string { return fmt.Sprintf("releases[%d].%s", i, name) }
+	var wrong []*failure.Error
+	if !r.GetCancelled() {
+		wrong = append(wrong, failure.Invalid(field("lot_id"), "only a cancelled consignment gives back its part of a lot"))
+	}
+	if r.GetContainers() <= 0 {
+		wrong = append(wrong, failure.Invalid(field("containers"), "must be above zero"))
+	}
+	if r.GetWeight() <= 0 {
+		wrong = append(wrong, failure.Invalid(field("weight"), "must be above zero kilograms"))
+	}
+	return failure.All(wrong...)
 }
 
 func toProto(v vessel.Vessel) *vesselv1.Vessel {

@@ -77,10 +77,13 @@ func (h *harbour) Apply(ctx context.Context, id string, steps []ledger.Step) (ve
 		for i, step := range steps {
 			if step.Do != ledger.Hold {
 				kind := map[ledger.Action]string{ledger.Release: "cancelled", ledger.Abandon: "not booked"}[step.Do]
+				if step.Do == ledger.Return {
+					kind = fmt.Sprintf("returned to %s: %d, %d kg", step.Lot, step.Amount.Containers, step.Amount.Weight)
+				}
 				h.releases = append(h.releases, fmt.Sprintf("%s on %s %s", step.ID, id, kind))
 				continue
 			}
-			errs[i] = v.Room.Apply(step, v.Limit(), ledger.Fact{})
+			errs[i] = v.Room.Apply(step, v.Limit(), nil)
 		}
 		return nil
 	})
@@ -208,12 +211,13 @@ func TestRelease(t *testing.T) {
 	c := h.client(t)
 	req := &vesselv1.ReleaseCapacityRequest{Releases: []*vesselv1.CapacityRelease{
 		{ConsignmentId: "c1", VesselId: "a", Cancelled: true}, {ConsignmentId: "c2", VesselId: "a"}, {ConsignmentId: "c3", VesselId: "b"},
+		{ConsignmentId: "c4", VesselId: "a", Cancelled: true, LotId: "l1", Containers: 3, Weight: 70},
 	}}
 	if _, err := c.ReleaseCapacity(t.Context(), req); err != nil {
 		t.Error(err)
 	}
 	slices.Sort(h.releases)
-	if want := []string{"c1 on a cancelled", "c2 on a not booked", "c3 on b not booked"}; !slices.Equal(h.releases, want) {
+	if want := []string{"c1 on a cancelled", "c2 on a not booked", "c3 on b not booked", "c4 on a returned to l1: 3, 70 kg"}; !slices.Equal(h.releases, want) {
 		t.Errorf("released %q, want %q", h.releases, want)
 	}
 	h.away = failure.Unavailable(nil, "away")
@@ -239,6 +243,9 @@ func TestErrors(t *testing.T) {
 		{"too much", second(c.FindAvailable(t.Context(), &vesselv1.FindAvailableRequest{Capacity: 501, MaxWeight: 200001})), codes.FailedPrecondition, []string{"capacity CAPACITY", "max_weight WEIGHT"}},
 		{"nothing to find", second(c.FindAvailable(t.Context(), &vesselv1.FindAvailableRequest{})), codes.InvalidArgument, []string{"capacity", "max_weight"}},
 		{"many holds", second(c.HoldCapacity(t.Context(), &vesselv1.HoldCapacityRequest{Holds: slices.Repeat([]*vesselv1.CapacityHold{{}}, 1001)})), codes.InvalidArgument, []string{"holds"}},
+		{"parts of lots", second(c.ReleaseCapacity(t.Context(), &vesselv1.ReleaseCapacityRequest{Releases: []*vesselv1.CapacityRelease{
+			{ConsignmentId: "c1", VesselId: "a"}, {ConsignmentId: "c2", VesselId: "a", LotId: "l", Weight: -1},
+		}})), codes.InvalidArgument, []string{"releases[1].lot_id", "releases[1].containers", "releases[1].weight"}},
 		{"many releases", second(c.ReleaseCapacity(t.Context(), &vesselv1.ReleaseCapacityRequest{Releases: slices.Repeat([]*vesselv1.CapacityRelease{{}}, 1001)})), codes.InvalidArgument, []string{"releases"}},
 	} {
 		if status.Code(e.err) != e.code || !slices.Equal(details(e.err), e.fields) {

@@ -24,9 +24,9 @@ type harbour struct {
 	clock atomic.Int64                               // seconds since noon
 
 	mu        sync.Mutex
-	vessels   map[string][]byte // as JSON, so that nobody shares memory with it
-	facts     map[string]ledger.Fact
-	listed    []string // the newest first
+	vessels   map[string][]byte       // as JSON, so that nobody shares memory with it
+	facts     map[string]ledger.Facts // by vessel
+	listed    []string                // the newest first
 	cancelled map[string]string
 	cancelErr error
 	swept     []string
@@ -40,7 +40,7 @@ var (
 )
 
 func newHarbour() *harbour {
-	return &harbour{vessels: make(map[string][]byte), facts: make(map[string]ledger.Fact), cancelled: make(map[string]string)}
+	return &harbour{vessels: make(map[string][]byte), facts: make(map[string]ledger.Facts), cancelled: make(map[string]string)}
 }
 
 func (h *harbour) now() time.Time { return noon.Add(time.Duration(h.clock.Load()) * time.Second) }
@@ -146,17 +146,20 @@ func (h *harbour) Apply(_ context.Context, id string, steps []ledger.Step) (vess
 		}
 		return v, errs, nil
 	}
+	if h.facts[id] == nil {
+		h.facts[id] = make(ledger.Facts)
+	}
 	v.Room.Expire(h.now())
 	for i, step := range steps {
-		errs[i] = v.Room.Apply(step, v.Limit(), h.facts[id+"/"+step.ID])
+		errs[i] = v.Room.Apply(step, v.Limit(), h.facts[id])
 		for consignment, entry := range v.Room.Unsettled() {
-			fact := h.facts[id+"/"+consignment]
+			fact := h.facts[id][consignment]
 			if entry.Phase == ledger.Confirmed {
 				fact.Confirmed = &entry.Amount
 			} else {
 				fact.Released = true
 			}
-			h.facts[id+"/"+consignment] = fact
+			h.facts[id][consignment] = fact
 			v.Room.Forget(consignment, entry.Phase)
 		}
 	}
@@ -204,10 +207,12 @@ func (h *harbour) All(_ context.Context, visit func(ids []string) error) error {
 // cancels notes which consignments were cancelled.
 type cancels struct{ *harbour }
 
-func (c cancels) Cancel(_ context.Context, id, reason string) error {
+func (c cancels) Cancel(_ context.Context, ids []string, reason string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cancelled[id] = reason
+	for _, id := range ids {
+		c.cancelled[id] = reason
+	}
 	return c.cancelErr
 }
 
@@ -234,6 +239,15 @@ func short(err error) []string {
 		for _, v := range failure.From(err).Violations() {
 			all = append(all, fmt.Sprintf("%s %s", v.Field, v.Type))
 		}
+	}
+	return all
+}
+
+// freed is consignments whose own holds are given back.
+func freed(cancelled bool, consignments ...string) []vessel.Freed {
+	all := make([]vessel.Freed, len(consignments))
+	for i, c := range consignments {
+		all[i] = vessel.Freed{Consignment: c, Cancelled: cancelled}
 	}
 	return all
 }

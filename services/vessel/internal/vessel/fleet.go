@@ -29,9 +29,9 @@ type Register interface {
 	All(ctx context.Context, visit func(ids []string) error) error
 }
 
-// Consignments cancels a consignment whose room was given to others.
+// Consignments cancels consignments whose room was given to others.
 type Consignments interface {
-	Cancel(ctx context.Context, id, reason string) error
+	Cancel(ctx context.Context, ids []string, reason string) error
 }
 
 // Config is what a [Fleet] works with.
@@ -57,9 +57,9 @@ type Fleet struct {
 // NewFleet returns a fleet that has yet to read its vessels.
 func NewFleet(cfg Config) *Fleet { return &Fleet{Config: cfg} }
 
-// Wanted is room for one consignment.
+// Wanted is room for one consignment, or for a lot of them.
 type Wanted struct {
-	Consignment string
+	Consignment string // or the lot
 	Amount      ledger.Amount
 	Wished      string // a vessel's id; empty: the best fit
 }
@@ -295,46 +295,6 @@ func (f *Fleet) refusal(fleet map[string]room, w Wanted) error {
 		return failure.Short(failure.ShortOfCapacity, "vessel_id", "vessel %s takes no freight at present", w.Wished)
 	}
 	return onWished(w.Wished, r.free, w.Amount)
-}
-
-// Release gives back the room of consignments on a vessel. Cancelled ones never get it again;
-// others were never booked.
-func (f *Fleet) Release(ctx context.Context, id string, consignments []string, cancelled bool) error {
-	do := ledger.Abandon
-	if cancelled {
-		do = ledger.Release
-	}
-	steps := make([]ledger.Step, len(consignments))
-	for i, c := range consignments {
-		steps[i] = ledger.Step{Do: do, ID: c}
-	}
-	stored, _, err := f.Vessels.Apply(ctx, id, steps)
-	if err == nil {
-		f.learn(stored)
-	}
-	return err
-}
-
-// Confirm makes the holds of booked consignments on a vessel final, one error a consignment. A
-// hold that expired is taken again; where others have the room by now, the consignment is
-// cancelled.
-func (f *Fleet) Confirm(ctx context.Context, id string, booked []Wanted) []error {
-	steps := make([]ledger.Step, len(booked))
-	for i, b := range booked {
-		steps[i] = ledger.Step{Do: ledger.Confirm, ID: b.Consignment, Amount: b.Amount}
-	}
-	stored, errs, err := f.Vessels.Apply(ctx, id, steps)
-	if err != nil {
-		return slices.Repeat([]error{err}, len(booked))
-	}
-	f.learn(stored)
-	for i, refused := range errs {
-		if refused != nil {
-			f.Log.Warn("a hold expired and its room is gone: cancelling", "consignment", booked[i].Consignment, "vessel", id, "error", refused)
-			errs[i] = f.Consignments.Cancel(ctx, booked[i].Consignment, "its room on vessel "+id+" was given to others before the booking was confirmed")
-		}
-	}
-	return errs
 }
 
 // Sweep looks after holds that expired or were left half done, until ctx ends.

@@ -143,7 +143,7 @@ func TestRelease(t *testing.T) {
 				}
 			}
 			for range 3 { // however often it is given back
-				if err := f.Release(t.Context(), "a", []string{"c1", "never held"}, c.cancelled); err != nil {
+				if err := f.Release(t.Context(), "a", freed(c.cancelled, "c1", "never held")); err != nil {
 					t.Fatal(err)
 				}
 				if used := h.used(t, "a"); used != c.used {
@@ -158,11 +158,11 @@ func TestRelease(t *testing.T) {
 		})
 	}
 	h := newHarbour()
-	if err := h.fleet(t).Release(t.Context(), "nowhere", []string{"c1"}, true); err != nil {
+	if err := h.fleet(t).Release(t.Context(), "nowhere", freed(true, "c1")); err != nil {
 		t.Errorf("on a vessel that does not exist: %v", err)
 	}
 	h.apply = func(string, []ledger.Step) error { return failure.Unavailable(nil, "away") }
-	if err := h.fleet(t).Release(t.Context(), "a", []string{"c1"}, true); code(err) != "Unavailable" {
+	if err := h.fleet(t).Release(t.Context(), "a", freed(true, "c1")); code(err) != "Unavailable" {
 		t.Errorf("while the store is away: %v", err)
 	}
 }

@@ -201,7 +201,7 @@ func TestStaleMemory(t *testing.T) {
 		if got := hold(t, two, vessel.Wanted{Consignment: "c2", Amount: amount(5, 500)})[0]; code(got.Err) != "FailedPrecondition" {
 			t.Errorf("got %+v, and a is full", got)
 		}
-		if err := one.Release(t.Context(), "a", []string{"c1"}, false); err != nil {
+		if err := one.Release(t.Context(), "a", freed(false, "c1")); err != nil {
 			t.Fatal(err)
 		}
 		if got := hold(t, two, vessel.Wanted{Consignment: "c3", Amount: amount(5, 500)})[0]; got.Vessel != "a" {
