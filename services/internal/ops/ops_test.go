@@ -21,7 +21,7 @@ import (
 func client(t *testing.T) opsv1.OpsServiceClient {
 	t.Helper()
 	server := grpc.NewServer()
-	ops.Register(server, "vessel", nil)
+	ops.Register(server, ops.Config{App: "vessel"})
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
