@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,18 +105,11 @@ func RefusedStartIn(t testing.TB, data string, environ []string, flags ...string
 
 // execute runs the command line until it ends, or ctx does, which is an error.
 func execute(ctx context.Context, stdin string, environ, args []string) (Outcome, error) {
-	binary, err := program()
+	var stdout, stderr strings.Builder
+	cmd, err := prepare(ctx, stdin, environ, args, &stdout, &stderr)
 	if err != nil {
 		return Outcome{}, err
 	}
-	var stdout, stderr strings.Builder
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.SysProcAttr = attributes()
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopLimit
-	cmd.Dir = Root()
-	cmd.Env = append(environment(filepath.Join(scratch, "config")), environ...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	if err := launch(cmd); err != nil {
 		return Outcome{}, err
 	}
@@ -128,6 +122,22 @@ func execute(ctx context.Context, stdin string, environ, args []string) (Outcome
 		return outcome, err
 	}
 	return outcome, nil
+}
+
+// prepare returns the command line, yet to be launched. It is asked to end when ctx ends.
+func prepare(ctx context.Context, stdin string, environ, args []string, stdout, stderr io.Writer) (*exec.Cmd, error) {
+	binary, err := program()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.SysProcAttr = attributes()
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopLimit
+	cmd.Dir = Root()
+	cmd.Env = append(environment(filepath.Join(scratch, "config")), environ...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), stdout, stderr
+	return cmd, nil
 }
 
 // configVariable names the folder that the command line keeps credentials in.
