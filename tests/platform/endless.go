@@ -23,7 +23,7 @@ func (c Caller) StartCLI(t testing.TB, stdin string, args ...string) *Endless {
 	t.Helper()
 	environ := []string{"SEAPORT_SERVER=" + c.platform.Address(), "SEAPORT_TOKEN=" + c.Token(t)}
 	// Not the test's own context: that has ended before anything is cleaned up.
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // as above
+	ctx, cancel := context.WithCancel(context.Background())
 	e := &Endless{}
 	var err error
 	if e.cmd, err = prepare(ctx, stdin, environ, args, &e.stdout, &e.stderr); err == nil {
