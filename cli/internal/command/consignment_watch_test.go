@@ -150,10 +150,10 @@ func TestWatchGoesOn(t *testing.T) {
 	p := newPlatform(t)
 	away := status.Error(codes.Unavailable, "the consignment service stops")
 	asked := p.play(
-		scene{[]*consignmentv1.WatchConsignmentsResponse{started("e0")}, away},
+		scene{[]*consignmentv1.WatchConsignmentsResponse{started("e0")}, status.Error(codes.Canceled, "RST_STREAM")},
 		scene{[]*consignmentv1.WatchConsignmentsResponse{started("e0"), changed("e1", booked("c1", spareParts))}, away},
 		scene{nil, away}, scene{nil, status.Error(codes.Internal, "RST_STREAM")}, scene{nil, status.Error(codes.ResourceExhausted, "too many")},
-		scene{nil, away}, scene{nil, away}, scene{nil, status.Error(codes.Canceled, "cut")},
+		scene{nil, away}, scene{nil, away}, scene{nil, status.Error(codes.Canceled, "RST_STREAM")},
 		scene{[]*consignmentv1.WatchConsignmentsResponse{started("e1"), changed("e2", booked("c2", spareParts)), behind("e2", 12_000), changed("e3", booked("c3", spareParts))}, nil},
 		scene{[]*consignmentv1.WatchConsignmentsResponse{changed("e4", booked("last", spareParts))}, away},
 	)
@@ -171,10 +171,11 @@ func TestWatchGoesOn(t *testing.T) {
 		t.Errorf("printed %q, want %q", printed, want)
 	}
 	const lost, back = "seaport: lost the connection: ", "seaport: connected again; nothing was missed\n"
-	want := lost + "the consignment service stops; trying again until it is back\n" + back
-	want += want +
+	const ended = "Seaport ended the watch; trying again until it is back\n"
+	want := lost + ended + back +
+		lost + "the consignment service stops; trying again until it is back\n" + back +
 		"seaport: things happen faster than they are printed: about 12000 changes wait, and will come\n" +
-		lost + "Seaport ended the watch; trying again until it is back\n" + back +
+		lost + ended + back +
 		"seaport: interrupted\nTo go on from here: seaport consignment watch --server " + p.address + " --from e4\n"
 	if got.exit != exitInterrupted || got.stderr != want {
 		t.Errorf("exit %d, stderr\n%s\nwant\n%s", got.exit, got.stderr, want)

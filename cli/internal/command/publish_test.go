@@ -90,13 +90,14 @@ func TestPublishRefused(t *testing.T) {
 		name string
 		err  error
 		exit int
+		sent int
 		want string
 	}{
 		{"topic", refusal(t, codes.NotFound, `topic: there is no topic "x"; there are a, b`, fields("topic", `there is no topic "x"; there are a, b`)),
-			exitFailed, "seaport: topic: there is no topic \"x\"; there are a, b (NOT_FOUND)\n"},
+			exitFailed, 1, "seaport: topic: there is no topic \"x\"; there are a, b (NOT_FOUND)\n"},
 		{"field", refusal(t, codes.InvalidArgument, "data.usr_id: there is no such field", fields("data.usr_id", "there is no such field")),
-			exitFailed, "seaport: data.usr_id: there is no such field (INVALID_ARGUMENT)\n"},
-		{"broker", status.Error(codes.Unavailable, "the broker is away"), exitUnreachable, "Repeat it with --id e1: then it is handled at most once.\n"},
+			exitFailed, 1, "seaport: data.usr_id: there is no such field (INVALID_ARGUMENT)\n"},
+		{"broker", status.Error(codes.Unavailable, "the broker is away"), exitUnreachable, defaultRetry.attempts, "Repeat it with --id e1: then it is handled at most once.\n"},
 	} {
 		p := newPlatform(t)
 		p.publish = func(context.Context, *opsv1.PublishEventRequest) (*opsv1.PublishEventResponse, error) {
@@ -106,7 +107,10 @@ func TestPublishRefused(t *testing.T) {
 		if got.exit != tt.exit || !strings.HasSuffix(got.stderr, tt.want) {
 			t.Errorf("%s: exit %d, stderr %q, want %q", tt.name, got.exit, got.stderr, tt.want)
 		}
-		for _, sent := range p.published() { // however often it is repeated
+		if sent := len(p.published()); sent != tt.sent {
+			t.Errorf("%s: sent %d times, want %d", tt.name, sent, tt.sent)
+		}
+		for _, sent := range p.published() {
 			if sent.GetId() != "e1" {
 				t.Errorf("%s: sent as %q", tt.name, sent.GetId())
 			}
