@@ -29,7 +29,7 @@ func TestImportBrokenOff(t *testing.T) {
 	file := write(t, "orders.csv", table(brokenLines, customer, depot))
 	operator := p.As(t, platform.Operator)
 
-	command := operator.Begin(t, "consignment", "import", file, "--output", "json")
+	command := operator.Begin(t, "", "consignment", "import", file, "--output", "json")
 	ended := make(chan platform.Outcome, 1)
 	wait := func(r *platform.Running) { go func() { ended <- r.Wait(t) }() }
 	wait(command)
@@ -57,7 +57,7 @@ func TestImportBrokenOff(t *testing.T) {
 			ended <- o
 			break
 		}
-		command = operator.Begin(t, "consignment", "import", file, "--resume", "--output", "json")
+		command = operator.Begin(t, "", "consignment", "import", file, "--resume", "--output", "json")
 		wait(command)
 	}
 	outcome := <-ended

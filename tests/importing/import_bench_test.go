@@ -28,7 +28,7 @@ func BenchmarkImport(b *testing.B) {
 		operator := p.As(b, platform.Operator)
 
 		began := time.Now()
-		outcome := operator.Begin(b, "consignment", "import", file).Wait(b)
+		outcome := operator.Begin(b, "", "consignment", "import", file).Wait(b)
 		took := time.Since(began)
 		if outcome.Exit != 0 {
 			b.Fatalf("exit %d: %s%s", outcome.Exit, outcome.Stdout, outcome.Stderr)

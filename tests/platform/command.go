@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -109,66 +106,11 @@ func execute(ctx context.Context, stdin string, environ, args []string) (Outcome
 	if err != nil {
 		return Outcome{}, err
 	}
-	return r.end(ctx)
-}
-
-// Running is a command line in progress.
-type Running struct {
-	cmd            *exec.Cmd
-	stdout, stderr strings.Builder
-}
-
-// Begin begins a command line against the platform, as [Caller.CLI] runs it. It must be waited for.
-func (c Caller) Begin(t testing.TB, args ...string) *Running {
-	t.Helper()
-	r, err := begin(t.Context(), "", []string{"SEAPORT_SERVER=" + c.platform.Address(), "SEAPORT_TOKEN=" + c.Token(t)}, args)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// Kill ends it with SIGKILL.
-func (r *Running) Kill() { _ = r.cmd.Process.Kill() }
-
-// Wait waits until it ends.
-func (r *Running) Wait(t testing.TB) Outcome {
-	t.Helper()
-	outcome, err := r.end(t.Context())
-	if err != nil {
-		t.Fatalf("%s: %v; it said\n%s%s", strings.Join(r.cmd.Args, " "), err, outcome.Stdout, outcome.Stderr)
-	}
-	return outcome
-}
-
-func begin(ctx context.Context, stdin string, environ, args []string) (*Running, error) {
-	binary, err := program()
-	if err != nil {
-		return nil, err
-	}
-	r := &Running{cmd: exec.CommandContext(ctx, binary, args...)}
-	r.cmd.SysProcAttr = attributes()
-	r.cmd.Cancel = func() error { return r.cmd.Process.Signal(syscall.SIGTERM) }
-	r.cmd.WaitDelay = stopLimit
-	r.cmd.Dir = Root()
-	r.cmd.Env = append(environment(filepath.Join(scratch, "config")), environ...)
-	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = strings.NewReader(stdin), &r.stdout, &r.stderr
-	return r, launch(r.cmd)
-}
-
-func (r *Running) end(ctx context.Context) (Outcome, error) {
-	err := r.cmd.Wait()
-	outcome := Outcome{Exit: r.cmd.ProcessState.ExitCode(), Stdout: r.stdout.String(), Stderr: r.stderr.String()}
-	if usage, ok := r.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		outcome.Memory = maxResident(usage)
-	}
+	outcome := r.outcome()
 	if ctx.Err() != nil {
 		return outcome, fmt.Errorf("not done: %w", context.Cause(ctx))
 	}
-	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
-		return outcome, err
-	}
-	return outcome, nil
+	return outcome, r.broken
 }
 
 // configVariable names the folder that the command line keeps credentials in.

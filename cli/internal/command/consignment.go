@@ -10,12 +10,13 @@ import (
 )
 
 func newConsignmentCommand(s *session) *cobra.Command {
-	return group("consignment", "Book consignments, list and cancel them",
+	return group("consignment", "Book consignments, list, watch and cancel them",
 		newConsignmentCreateCommand(s),
 		newConsignmentImportCommand(s),
 		newConsignmentListCommand(s),
 		newConsignmentGetCommand(s),
 		newConsignmentCancelCommand(s),
+		newConsignmentWatchCommand(s),
 	)
 }
 

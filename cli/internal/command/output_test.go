@@ -74,6 +74,8 @@ func TestOutput(t *testing.T) {
 		{"deadletter-replay-none", []string{"deadletter", "replay", "vessel", "--all"}},
 		{"deadletter-discard", []string{"deadletter", "discard", "notification", "e3.booked", "e9", "e3.booked"}},
 		{"deadletter-discard-all", []string{"deadletter", "discard", "notification", "--all", "--yes"}},
+		{"publish", []string{"publish", "user.created", "--id", "e\x1b1"}},
+		{"publish-example", []string{"publish", "consignment.booked", "--example"}},
 		{"deadletter-discard-none", []string{"deadletter", "discard", "vessel", "--all", "--yes"}},
 	}
 	p := newPlatform(t)

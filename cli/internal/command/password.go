@@ -94,20 +94,21 @@ func readLine(ctx context.Context, stdin io.Reader) (string, error) {
 
 // unlessDone returns what read returns, or the error of ctx when that ends first: reading from a
 // terminal or a pipe cannot be broken off.
-func unlessDone(ctx context.Context, read func() (string, error)) (string, error) {
+func unlessDone[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
-		text string
-		err  error
+		value T
+		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
-		text, err := read()
-		done <- result{text, err}
+		value, err := read()
+		done <- result{value, err}
 	}()
 	select {
 	case r := <-done:
-		return r.text, r.err
+		return r.value, r.err
 	case <-ctx.Done():
-		return "", ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }

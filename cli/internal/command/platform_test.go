@@ -42,6 +42,8 @@ type platform struct {
 	refresh func(*userv1.RefreshTokenRequest) (*userv1.RefreshTokenResponse, error)
 	revoke  func(*userv1.RevokeTokensRequest) error
 	letters *letterRack // instead of sampleLetters
+	publish func(context.Context, *opsv1.PublishEventRequest) (*opsv1.PublishEventResponse, error)
+	watch   func(*consignmentv1.WatchConsignmentsRequest, grpc.ServerStreamingServer[consignmentv1.WatchConsignmentsResponse]) error
 	imports
 
 	mu       sync.Mutex

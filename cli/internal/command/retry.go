@@ -18,7 +18,7 @@ import (
 )
 
 // repeatable lists the calls that do no more the second time: they read, they carry a request_id
-// (the commands always send one), or doing them twice changes nothing. CreateVessel is not here:
+// or an event's id (the commands always send one), or doing them twice changes nothing. CreateVessel is not here:
 // its repeat would be refused with ALREADY_EXISTS, or add a second vessel.
 var repeatable = map[string]bool{
 	consignmentv1.ShippingService_CreateConsignment_FullMethodName: true,
@@ -41,6 +41,7 @@ var repeatable = map[string]bool{
 	opsv1.OpsService_ListDeadLetters_FullMethodName:                true,
 	opsv1.OpsService_ReplayDeadLetters_FullMethodName:              true,
 	opsv1.OpsService_DiscardDeadLetters_FullMethodName:             true,
+	opsv1.OpsService_PublishEvent_FullMethodName:                   true,
 }
 
 // retry bounds the repeats of a call.

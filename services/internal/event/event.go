@@ -1,4 +1,4 @@
-// Package event encodes and decodes the payloads of events.
+// Package event knows the topics, and encodes and decodes the payloads of their events.
 package event
 
 import (
@@ -8,36 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	eventv1 "seaport.example/proto/seaport/event/v1"
 	"seaport.example/services/internal/sidecar"
 )
-
-// The topics.
-const (
-	UserCreated          = "user.created"
-	ConsignmentBooked    = "consignment.booked"
-	ConsignmentCancelled = "consignment.cancelled"
-	ConsignmentStatus    = "consignment.status"
-	LotBooked            = "lot.booked"
-	NotificationDead     = "notification.dead" // what the notification service could not do
-)
-
-// topics is what is published where, by the type of the payload.
-var topics = map[string]string{
-	typeOf(&eventv1.UserCreated{}):          UserCreated,
-	typeOf(&eventv1.ConsignmentBooked{}):    ConsignmentBooked,
-	typeOf(&eventv1.ConsignmentCancelled{}): ConsignmentCancelled,
-
-	typeOf(&eventv1.ConsignmentStatusChanged{}): ConsignmentStatus,
-	typeOf(&eventv1.LotBooked{}):                LotBooked,
-}
-
-// TopicOf returns the topic on which payloads of a type are published; empty when there is none.
-func TopicOf(payloadType string) string { return topics[payloadType] }
-
-func typeOf(payload proto.Message) string {
-	return string(payload.ProtoReflect().Descriptor().FullName())
-}
 
 const (
 	contentJSON     = "application/json"

@@ -13,9 +13,9 @@ func (s *service) ListDeadLetters(ctx context.Context, req *opsv1.ListDeadLetter
 	resp = &opsv1.ListDeadLettersResponse{}
 	var letters []deadletter.Letter
 	if len(req.GetIds()) > 0 {
-		letters, err = s.letters.Get(ctx, req.GetIds())
+		letters, err = s.cfg.Letters.Get(ctx, req.GetIds())
 	} else {
-		letters, resp.NextPageToken, err = s.letters.Page(ctx, req.GetPageSize(), req.GetPageToken())
+		letters, resp.NextPageToken, err = s.cfg.Letters.Page(ctx, req.GetPageSize(), req.GetPageToken())
 	}
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (s *service) ListDeadLetters(ctx context.Context, req *opsv1.ListDeadLetter
 }
 
 func (s *service) ReplayDeadLetters(ctx context.Context, req *opsv1.ReplayDeadLettersRequest) (*opsv1.ReplayDeadLettersResponse, error) {
-	reasons, err := s.letters.Replay(ctx, req.GetIds())
+	reasons, err := s.cfg.Letters.Replay(ctx, req.GetIds())
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (s *service) ReplayDeadLetters(ctx context.Context, req *opsv1.ReplayDeadLe
 }
 
 func (s *service) DiscardDeadLetters(ctx context.Context, req *opsv1.DiscardDeadLettersRequest) (*opsv1.DiscardDeadLettersResponse, error) {
-	discarded, err := s.letters.Discard(ctx, req.GetIds())
+	discarded, err := s.cfg.Letters.Discard(ctx, req.GetIds())
 	if err != nil {
 		return nil, err
 	}

@@ -15,13 +15,22 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	opsv1 "seaport.example/proto/seaport/ops/v1"
+	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/ops"
 )
 
 func client(t *testing.T) opsv1.OpsServiceClient {
 	t.Helper()
-	server := grpc.NewServer()
-	ops.Register(server, "vessel", nil)
+	return clientOf(t, ops.Config{App: "vessel"})
+}
+
+// clientOf calls the ops service as the operator u1.
+func clientOf(t *testing.T, cfg ops.Config) opsv1.OpsServiceClient {
+	t.Helper()
+	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		return handle(auth.With(ctx, auth.Caller{User: "u1", Roles: []auth.Role{auth.Operator}}), req)
+	}))
+	ops.Register(server, cfg)
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)

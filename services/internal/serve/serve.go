@@ -78,7 +78,9 @@ func Run(ctx context.Context, s Service) error {
 		App: s.Config.AppID, State: s.Sidecar.State("statestore"), Handlers: s.Handlers, Now: time.Now, Log: s.Log,
 	})
 	sidecar.Register(server, letters.Handlers(), s.Log)
-	ops.Register(server, s.Config.AppID, letters)
+	ops.Register(server, ops.Config{
+		App: s.Config.AppID, Letters: letters, Publisher: s.Sidecar.Publisher("pubsub"), Encoding: s.Config.Events, Log: s.Log,
+	})
 	if s.Register != nil {
 		s.Register(server)
 	}

@@ -6,17 +6,19 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 
 	opsv1 "seaport.example/proto/seaport/ops/v1"
+	"seaport.example/services/internal/event"
 	"seaport.example/services/internal/failure"
 )
 
 // Behind is the services behind the gateway, by app-id.
 var Behind = []string{"consignment", "inventory", "notification", "user", "vessel"}
 
-// ops passes pings on to the service named in them.
+// ops passes a call on to the service named in it.
 type ops struct {
 	opsv1.UnimplementedOpsServiceServer
 
@@ -72,6 +74,26 @@ func (o *ops) DiscardDeadLetters(ctx context.Context, req *opsv1.DiscardDeadLett
 		return nil, err
 	}
 	return client.DiscardDeadLetters(ctx, req)
+}
+
+// publishTime is how long publishing may take, its repeats by the sidecars included: while the broker is away they
+// repeat it for longer than a caller waits.
+const publishTime = 20 * time.Second
+
+// PublishEvent goes to the service whose topic it is.
+func (o *ops) PublishEvent(ctx context.Context, req *opsv1.PublishEventRequest) (*opsv1.PublishEventResponse, error) {
+	topic, err := event.TopicNamed(req.GetTopic())
+	if err != nil {
+		return nil, err
+	}
+	identify(&req.Id)
+	try, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	resp, err := o.clients[topic.App].PublishEvent(try, req)
+	if err != nil && try.Err() != nil && ctx.Err() == nil {
+		return nil, failure.Unavailable(err, "%s cannot publish at present; try again with the same id: it is handled once", topic.App)
+	}
+	return resp, err
 }
 
 func (o *ops) PingPong(stream opsv1.OpsService_PingPongServer) error {

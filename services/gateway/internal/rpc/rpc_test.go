@@ -195,7 +195,7 @@ func (p *platform) behind(t *testing.T) apps {
 	} {
 		behind[app] = listen(t, func(s *grpc.Server) {
 			register(s)
-			ops.Register(s, app, nil)
+			ops.Register(s, ops.Config{App: app})
 		})
 	}
 	return behind
@@ -410,7 +410,7 @@ func TestPingPong(t *testing.T) {
 func TestPingPongBreaks(t *testing.T) {
 	t.Parallel()
 	var server *grpc.Server
-	behind := apps{"vessel": listen(t, func(s *grpc.Server) { server = s; ops.Register(s, "vessel", nil) })}
+	behind := apps{"vessel": listen(t, func(s *grpc.Server) { server = s; ops.Register(s, ops.Config{App: "vessel"}) })}
 	for _, app := range []string{"consignment", "inventory", "user", "gateway"} {
 		behind[app] = behind["vessel"]
 	}

@@ -1,0 +1,54 @@
+package event
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"seaport.example/services/internal/failure"
+)
+
+// MaxManual is how large a payload may be that somebody wrote by hand, in bytes of JSON. Every broker takes that.
+const MaxManual = 256 << 10
+
+// dataField is the field of the request that such a payload is in.
+const dataField = "data"
+
+// Read makes the topic's payload of what somebody wrote by hand. Unlike [Decode] it is strict: a field that the
+// payload does not have is a mistake, and not from a newer producer. Errors: INVALID_ARGUMENT, which names the
+// field below "data".
+func (t Topic) Read(data *structpb.Struct) (proto.Message, error) {
+	if data == nil {
+		return nil, failure.Invalid(dataField, "is missing: the payload, a %s", typeOf(t.payload))
+	}
+	text, err := data.MarshalJSON()
+	if err != nil {
+		return nil, failure.Invalid(dataField, "is not JSON: %s", protoReason(err))
+	}
+	if len(text) > MaxManual {
+		return nil, failure.Invalid(dataField, "must have at most %d bytes, not %d", MaxManual, len(text))
+	}
+	payload := t.payload.ProtoReflect().New().Interface()
+	if err := protojson.Unmarshal(text, payload); err != nil {
+		if wrong := blame(payload.ProtoReflect().Descriptor(), data, dataField); wrong != nil {
+			return nil, wrong
+		}
+		return nil, failure.Invalid(dataField, "is not a %s: %s", typeOf(t.payload), protoReason(err))
+	}
+	return payload, t.lacks(payload.ProtoReflect())
+}
+
+// lacks names what is missing of a payload; nil when nothing is.
+func (t Topic) lacks(payload protoreflect.Message) error {
+	var missing []*failure.Error
+	for _, name := range t.needs {
+		field := payload.Descriptor().Fields().ByName(protoreflect.Name(name))
+		if strings.TrimSpace(payload.Get(field).String()) == "" {
+			missing = append(missing, failure.Invalid(dataField+"."+name, "is missing: nobody could handle the event"))
+		}
+	}
+	return failure.All(missing...)
+}
