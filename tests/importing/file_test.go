@@ -111,7 +111,7 @@ func TestImportFile(t *testing.T) {
 			t.Errorf("line %d is not in the report:\n%.2000s", line, refused)
 		}
 	}
-	corrected := strings.NewReplacer("no weight,0,", "no weight,10,", "nowhere", `"`+depot+`"`).Replace(string(refused))
+	corrected := strings.NewReplacer("no weight,0,", "no weight,10,", ",10,nowhere,", `,10,"`+depot+`",`).Replace(string(refused))
 	again := p.CLI(t, "consignment", "import", write(t, "again.csv", corrected), "--output", "json")
 	if s := parse(t, again); again.Exit != 1 || s.Booked != 2 {
 		t.Errorf("the report, two lines of it put right: exit %d, %+v: %s", again.Exit, s, again.Stderr)
@@ -195,7 +195,7 @@ func TestImportMails(t *testing.T) {
 	confirmations := func(email string) int {
 		n := 0
 		for _, mail := range p.Mails(t) {
-			if strings.Contains(fmt.Sprint(mail.To), email) && strings.Contains(mail.Subject, "booked") {
+			if strings.Contains(fmt.Sprint(mail.To), email) && strings.Contains(mail.Subject, "confirmed") {
 				n++
 			}
 		}
@@ -220,7 +220,7 @@ func TestNotAnImport(t *testing.T) {
 		"header":    {write(t, "header.csv", "description,weight,port\nx,1,y\n"), "port"},
 		"no header": {write(t, "none.csv", "tea,10,Derby\n"), "description"},
 		"binary":    {write(t, "binary.csv", "\x7fELF\x02\x01\x00\x00\x00\xff\xfe"), "binary"},
-		"missing":   {filepath.Join(t.TempDir(), "nowhere.csv"), "no such file"},
+		"missing":   {filepath.Join(t.TempDir(), "nowhere.csv"), "does not exist"},
 	} {
 		o := p.CLI(t, "consignment", "import", c.file)
 		if o.Exit != 2 || !strings.Contains(o.Stderr, c.says) || strings.Contains(o.Stderr, "goroutine") {
