@@ -105,7 +105,7 @@ func (s Scope) seal(ctx context.Context, head page) error {
 		if err := s.copy(ctx, older, number); err != nil {
 			return err
 		}
-		if err := s.mark(ctx, older, number); err != nil {
+		if err := s.markEntries(ctx, older, number); err != nil {
 			return err
 		}
 		cut, err := s.list.docs.Update(ctx, s.head(), func(doc *page) error {
@@ -154,8 +154,8 @@ type mark struct {
 	Page int64 `json:"page"`
 }
 
-// mark writes the marks of a page's entries.
-func (s Scope) mark(ctx context.Context, older page, number int64) error {
+// markEntries writes the marks of a page's entries.
+func (s Scope) markEntries(ctx context.Context, older page, number int64) error {
 	var keys []string
 	for _, entry := range older.Entries {
 		if entry.ID != "" {
