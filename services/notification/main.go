@@ -115,6 +115,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		Keys:     keys,
 		Guard:    guard,
 		Handlers: topic.Handlers(notices),
+		GivenUp:  topic.NewGivenUp(notices),
 		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, notices) },
 		Work:     []func(context.Context) error{emails.Run},
 		Ready:    emails.Ready,

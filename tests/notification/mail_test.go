@@ -9,8 +9,11 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
+	eventv1 "seaport.example/proto/seaport/event/v1"
 	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	"seaport.example/tests/freight"
 	"seaport.example/tests/platform"
@@ -157,5 +160,41 @@ func TestSendEmail(t *testing.T) {
 	}
 	if after := len(p.Mails(t)); after != before {
 		t.Errorf("%d mails more", after-before)
+	}
+}
+
+// A consignment that goes on its way: its customer is told, once for each event however often that comes.
+func TestNewsOfAConsignment(t *testing.T) {
+	p := platform.Shared(t)
+	user := p.Register(t)
+	publish := func(id, state string) {
+		data, err := protojson.Marshal(&eventv1.ConsignmentStatusChanged{
+			ConsignmentId: "consignment-" + id, CustomerId: user.UserID, VesselId: "vessel-7", Description: "Clockwork & <springs>",
+			Status: state, Reason: "the tide", ChangeTime: timestamppb.New(time.Date(2031, 5, 4, 3, 2, 1, 0, time.UTC)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Publish(t, "consignment", platform.Event{
+			ID: id, Topic: "consignment.status", Type: "seaport.event.v1.ConsignmentStatusChanged", ContentType: "application/json", Data: data,
+		})
+	}
+	first, last := freight.RequestID(), freight.RequestID()
+	publish(first, "in transit")
+	m := waitMail(t, p, user.Email, "in transit")
+	publish(first, "in transit")
+	// Events of a topic are handled one after another: when the last one's mail is there, so is every mail of the first.
+	publish(last, "delivered")
+	waitMail(t, p, user.Email, "delivered")
+	if mails := about(p.Mails(t), user.Email, "in transit"); len(mails) != 1 {
+		t.Errorf("%d mails of one event", len(mails))
+	}
+	if m.Subject != "Your consignment: in transit" || !strings.Contains(m.HTML, "Clockwork &amp; &lt;springs&gt;") {
+		t.Errorf("the mail is %q\n%s", m.Subject, m.HTML)
+	}
+	for _, word := range []string{"consignment-" + first, "in transit", "the tide", "4 May 2031, 03:02 UTC", "vessel-7", "Clockwork & <springs>"} {
+		if !strings.Contains(m.Text, word) {
+			t.Errorf("the text does not say %q:\n%s", word, m.Text)
+		}
 	}
 }

@@ -3,7 +3,8 @@
 //
 // What the sidecar gave up comes back on the topic "<app-id>.dead". There it is tried once more: of a batch that
 // came as a whole because of one event, the others are handled by now, and what fails says why. Only that is
-// kept. Handling is idempotent, so trying again, then or later, does no harm.
+// kept. Handling is idempotent, so trying again, then or later, does no harm. What a service gives up by itself
+// ([Own]) comes on the same topic; it was tried enough, and is tried again only when somebody says so.
 //
 // Keys: "dead/<id>" is a dead letter, by its event's id; "list/dead/all/0" lists them.
 package deadletter
@@ -71,6 +72,7 @@ type Config struct {
 	App      string
 	State    State
 	Handlers map[string]sidecar.Handler // by topic
+	Own      Own                        // may be nil
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -140,8 +142,12 @@ func (o *Office) take(ctx context.Context, events []sidecar.Event) []error {
 	errs := make([]error, len(events))
 	for i, e := range events {
 		e.Topic = o.topicOf(e)
+		if o.isOwn(e) {
+			errs[i] = o.takeOwn(ctx, e)
+			continue
+		}
 		if reason := o.again(ctx, e); reason != nil {
-			errs[i] = o.keep(ctx, e, reason)
+			errs[i] = o.keep(ctx, e, reason.Error(), max(o.failed(e.ID), 1))
 		}
 	}
 	return errs
@@ -152,11 +158,17 @@ func (o *Office) topicOf(e sidecar.Event) string {
 	if _, ok := o.cfg.Handlers[e.Topic]; ok {
 		return e.Topic
 	}
+	if o.isOwn(e) {
+		return Topic(o.cfg.App)
+	}
 	return event.TopicOf(e.Type)
 }
 
 // again has one event handled and returns why it is not.
 func (o *Office) again(ctx context.Context, e sidecar.Event) error {
+	if o.isOwn(e) {
+		return o.cfg.Own.Again(ctx, e)
+	}
 	if _, ok := o.cfg.Handlers[e.Topic]; !ok {
 		return errors.New("this service does not handle such an event")
 	}
@@ -164,29 +176,29 @@ func (o *Office) again(ctx context.Context, e sidecar.Event) error {
 }
 
 // keep stores a dead letter. One that is there already gets the new reason.
-func (o *Office) keep(ctx context.Context, e sidecar.Event, reason error) error {
+func (o *Office) keep(ctx context.Context, e sidecar.Event, reason string, attempts int) error {
 	now := o.cfg.Now().UTC()
-	// Listed first: a listed id without a letter is passed over.
-	if err := o.list.Add(ctx, e.ID, now); err != nil {
-		return err
-	}
-	attempts := max(o.failed(e.ID), 1)
-	_, err := o.letters.Update(ctx, e.ID, func(l *Letter) error {
+	stored, err := o.letters.Update(ctx, e.ID, func(l *Letter) error {
 		if !l.Exists() {
 			*l = Letter{ID: e.ID, Topic: e.Topic, Type: e.Type, ContentType: e.ContentType, Data: e.Data, CreateTime: now}
 		}
 		l.Reason, l.Attempts, l.UpdateTime = text(reason), max(l.Attempts, attempts), now
 		return nil
 	})
-	if err == nil {
-		o.cfg.Log.Warn("an event is among the dead letters", "event", e.ID, "topic", e.Topic, "reason", reason)
+	if err != nil {
+		return err
+	}
+	// Listed last, so that a listed id without a letter is one that is gone. Without a place in the list the
+	// event is not taken from the broker, and comes again.
+	if err = o.list.Add(ctx, e.ID, stored.CreateTime); err == nil {
+		// Without the reason: it may name an address, and is with the letter.
+		o.cfg.Log.Warn("an event is among the dead letters", "event", e.ID, "topic", e.Topic, "attempts", attempts)
 	}
 	return err
 }
 
-// text returns what is kept of an error, which may quote anything.
-func text(err error) string {
-	reason := err.Error()
+// text returns what is kept of a reason, which may quote anything.
+func text(reason string) string {
 	return strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "\uFFFD")
 }
 
@@ -197,7 +209,23 @@ func (o *Office) Page(ctx context.Context, size int32, token string) (letters []
 		return nil, "", err
 	}
 	letters, err = o.Get(ctx, ids)
+	if err == nil && len(letters) < len(ids) {
+		o.clear(ctx, ids, letters)
+	}
 	return letters, next, err
+}
+
+// clear takes off the list what a crash has left there of letters that are gone.
+func (o *Office) clear(ctx context.Context, ids []string, letters []Letter) {
+	for _, id := range ids {
+		if slices.ContainsFunc(letters, func(l Letter) bool { return l.ID == id }) {
+			continue
+		}
+		if err := o.unlist(ctx, id); err != nil {
+			o.cfg.Log.Info("a dead letter that is gone stays in the list", "event", id, "error", err)
+			return
+		}
+	}
 }
 
 // Get returns dead letters; those that are gone are left out.
@@ -229,7 +257,7 @@ func (o *Office) Replay(ctx context.Context, ids []string) (reasons []string, er
 			continue
 		}
 		if reason := o.replay(ctx, letter); reason != nil {
-			reasons[i] = text(reason)
+			reasons[i] = text(reason.Error())
 			continue
 		}
 		delete(letters, id) // it may be named twice
@@ -244,7 +272,7 @@ func (o *Office) replay(ctx context.Context, letter Letter) error {
 	}
 	_, err := o.letters.Update(ctx, letter.ID, func(l *Letter) error {
 		if l.Exists() { // else somebody discarded it meanwhile
-			l.Reason, l.UpdateTime = text(reason), o.cfg.Now().UTC()
+			l.Reason, l.UpdateTime = text(reason.Error()), o.cfg.Now().UTC()
 			l.Attempts++
 		}
 		return nil
@@ -278,5 +306,21 @@ func (o *Office) named(ctx context.Context, ids []string) (map[string]Letter, er
 
 func (o *Office) remove(ctx context.Context, id string) error {
 	o.forget(id)
-	return o.cfg.State.Transact(ctx, nil, []string{keyPrefix + id})
+	if err := o.cfg.State.Transact(ctx, nil, []string{keyPrefix + id}); err != nil {
+		return err
+	}
+	return o.unlist(ctx, id)
+}
+
+// unlist takes a letter that is gone off the list. One that is kept anew just then, and found itself listed still, is put
+// back.
+func (o *Office) unlist(ctx context.Context, id string) error {
+	if err := o.list.Remove(ctx, id); err != nil {
+		return err
+	}
+	letter, err := o.letters.Get(ctx, id)
+	if err != nil || !letter.Exists() {
+		return err
+	}
+	return o.list.Add(ctx, id, letter.CreateTime)
 }

@@ -3,8 +3,8 @@
 // the same event at once are kept apart by a claim: the mark's key, written by whoever is first, for a
 // short time. Marks expire.
 //
-// The vessel, inventory and consignment services do without: they keep for each consignment what became of
-// its hold, in a row that is written once, so that handling an event again changes nothing.
+// The vessel and inventory services do without: they keep for each consignment what became of its hold, in the
+// write that changes it, so that handling an event again changes nothing (docs/adr/0008-duplicate-events.md).
 //
 // Keys: "inbox/<id>".
 package inbox

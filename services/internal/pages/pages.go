@@ -5,11 +5,14 @@
 // entries, and sealed pages behind it. When the head holds two pages its older one is sealed:
 // copied to a key of its own and cut off the head. Since only its seat writes a chain, entries are
 // added in the very transaction that stores what they list ([Writer]); reading merges the chains by
-// time. Lists that are seldom written need no seat: [List.Add] writes to chain 0 on a condition.
+// time. Lists that are seldom written need no seat: [Scope.Add] writes to chain 0 on a condition, and
+// only from such lists is anything removed ([Scope.Remove]).
 //
-// Keys: "list/<name>/<scope>/<chain>" is a head, with ":<n>" behind it a sealed page. Entries are
-// numbered from 0 within their chain. A page token is the next number of each chain, so neither new
-// entries nor time move it.
+// Keys: "list/<name>/<scope>/<chain>" is a head, with ":<n>" behind it a sealed page, with "/<id>" behind
+// it on which sealed page an id is that was added on a condition. Entries are numbered from 0 within
+// their chain, for good: the place of one that was removed stays empty, and a page of empty places is noted
+// in the head and deleted. A page token is the next number of each chain, so neither new entries
+// nor time move it.
 package pages
 
 import (
@@ -17,13 +20,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"seaport.example/services/internal/document"
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/seat"
+	"seaport.example/services/internal/sidecar"
 )
 
 // perPage is how many entries a sealed page holds. A head, which holds up to two pages, is written
@@ -44,21 +48,29 @@ type Entry struct {
 
 // page is the document of a head or of a sealed page.
 type page struct {
-	First   int64   `json:"first"` // number of the first entry
-	Entries []Entry `json:"entries"`
+	First   int64   `json:"first"`   // number of the first entry
+	Entries []Entry `json:"entries"` // the zero one for what was removed
+	Gone    []run   `json:"gone,omitempty"`
 }
+
+// State is what lists need of a state store.
+type State interface {
+	document.State
+	Transact(ctx context.Context, upserts []sidecar.Item, deletes []string) error
+}
+
+var _ State = (*sidecar.State)(nil)
 
 // List is a family of lists, one for each scope. Use [New].
 type List struct {
-	state document.State
+	state State
 	name  string
-	heads *document.Store[page] // of chain 0, for Add
+	docs  *document.Store[page] // of chain 0, for Add and Remove
 }
 
 // New returns the lists whose keys start with "list/<name>/". A scope must not contain "/".
-func New(state document.State, name string) *List {
-	prefix := "list/" + name + "/"
-	return &List{state: state, name: name, heads: document.NewStore[page](state, prefix)}
+func New(state State, name string) *List {
+	return &List{state: state, name: name, docs: document.NewStore[page](state, "list/"+name+"/")}
 }
 
 // Scope is one list of a family.
@@ -69,11 +81,6 @@ type Scope struct {
 
 // Scope returns the list with the name.
 func (l *List) Scope(name string) Scope { return Scope{list: l, name: name} }
-
-// Add adds an id to a list that no [Writer] writes, at most once.
-func (s Scope) Add(ctx context.Context, id string, at time.Time) error {
-	return s.list.add(ctx, s.name, Entry{ID: id, Added: at.UnixMilli()})
-}
 
 // Page is [List.Page] of this scope.
 func (s Scope) Page(ctx context.Context, size int32, token string) (ids []string, next string, err error) {
@@ -107,6 +114,22 @@ func (l *List) Page(ctx context.Context, scope string, size int32, token string)
 	case size == 0:
 		size = DefaultSize
 	}
+	for range rereads {
+		if ids, next, err = l.page(ctx, scope, int(size), token); !errors.Is(err, errLacking) {
+			break
+		}
+	}
+	return ids, next, err
+}
+
+// rereads is how often a page of a list is read anew because others remove from it meanwhile.
+const rereads = 3
+
+// errLacking says that a sealed page is not there. If the head says so too by now, it was deleted meanwhile.
+var errLacking = errors.New("a page of the list is not there")
+
+// page is Page for one state of the heads.
+func (l *List) page(ctx context.Context, scope string, size int, token string) (ids []string, next string, err error) {
 	chains, err := l.chains(ctx, scope)
 	if err != nil {
 		return nil, "", err
@@ -119,26 +142,30 @@ func (l *List) Page(ctx context.Context, scope string, size int32, token string)
 	if err := l.load(ctx, scope, chains, int64(size)); err != nil {
 		return nil, "", err
 	}
-	for range size {
+	for {
+		for slices.ContainsFunc(chains, (*chain).unread) { // much was removed
+			if err := l.load(ctx, scope, chains, int64(size)); err != nil {
+				return nil, "", err
+			}
+		}
 		newest := newestOf(chains)
-		if newest == nil {
+		switch {
+		case newest == nil:
 			return ids, "", nil
+		case len(ids) == size:
+			return ids, makeToken(scope, chains), nil
 		}
 		ids = append(ids, newest.at(newest.next).ID)
 		newest.next--
 	}
-	if newestOf(chains) == nil {
-		return ids, "", nil
-	}
-	return ids, makeToken(scope, chains), nil
 }
 
 // chain is a seat's part of a list, as far as it is read.
 type chain struct {
 	seat  int
 	head  page
-	older []page // sealed pages in order, up to the head
-	next  int64  // number of the newest entry not yet returned; -1: none is left
+	older map[int64]page // sealed pages by their number
+	next  int64          // number of the newest entry not yet returned; -1: none is left
 }
 
 // chains reads the heads of a list.
@@ -156,7 +183,7 @@ func (l *List) chains(ctx context.Context, scope string) ([]*chain, error) {
 		if values[key].Missing() {
 			continue
 		}
-		c := &chain{seat: n}
+		c := &chain{seat: n, older: make(map[int64]page)}
 		if err := json.Unmarshal(values[key].Data, &c.head); err != nil {
 			return nil, fmt.Errorf("decode %q: %w", key, err)
 		}
@@ -168,30 +195,74 @@ func (l *List) chains(ctx context.Context, scope string) ([]*chain, error) {
 
 // load reads the sealed pages that the next so many entries may be on.
 func (l *List) load(ctx context.Context, scope string, chains []*chain, size int64) error {
-	var keys []string
+	type part struct {
+		of     *chain
+		number int64
+	}
+	parts := make(map[string]part)
 	for _, c := range chains {
-		for n := max(c.next-size, 0) / perPage; n*perPage < min(c.head.First, c.next+1); n++ {
-			keys = append(keys, l.sealedKey(scope, c.seat, n))
+		for _, n := range c.lacking(size) {
+			parts[l.sealedKey(scope, c.seat, n)] = part{c, n}
 		}
 	}
-	if len(keys) == 0 {
-		return nil
-	}
-	values, err := l.state.GetMany(ctx, keys)
+	values, err := l.state.GetMany(ctx, slices.Collect(maps.Keys(parts)))
 	if err != nil {
 		return err
 	}
-	for _, c := range chains {
-		for n := max(c.next-size, 0) / perPage; n*perPage < min(c.head.First, c.next+1); n++ {
-			key := l.sealedKey(scope, c.seat, n)
-			var sealed page
-			if err := json.Unmarshal(values[key].Data, &sealed); err != nil {
-				return fmt.Errorf("decode %q: %w", key, err)
-			}
-			c.older = append(c.older, sealed)
+	for key, part := range parts {
+		if values[key].Missing() {
+			return fmt.Errorf("%w: %q", errLacking, key)
 		}
+		var sealed page
+		if err := json.Unmarshal(values[key].Data, &sealed); err != nil {
+			return fmt.Errorf("decode %q: %w", key, err)
+		}
+		part.of.older[part.number] = sealed
 	}
 	return nil
+}
+
+// lacking returns the sealed pages that the next so many entries, and the one after them, may be on, but for
+// those that are read.
+func (c *chain) lacking(size int64) (numbers []int64) {
+	next, left := c.next, size+1
+	if next >= c.head.First {
+		left -= next - c.head.First + 1
+		next = c.head.First - 1
+	}
+	for next >= 0 && left > 0 {
+		n := next / perPage
+		if below, gone := c.head.below(n); gone {
+			next = below*perPage + perPage - 1
+			continue
+		}
+		if _, read := c.older[n]; !read {
+			numbers = append(numbers, n)
+		}
+		left -= next%perPage + 1
+		next = n*perPage - 1
+	}
+	return numbers
+}
+
+// unread moves on to the next entry that was not removed, and says whether one is on a page that is to be read for that.
+func (c *chain) unread() bool {
+	for c.next >= 0 {
+		if n := c.next / perPage; c.next < c.head.First {
+			if below, gone := c.head.below(n); gone {
+				c.next = below*perPage + perPage - 1
+				continue
+			}
+			if _, read := c.older[n]; !read {
+				return true
+			}
+		}
+		if c.at(c.next).ID != "" {
+			return false
+		}
+		c.next--
+	}
+	return false
 }
 
 // at returns an entry that was read.
@@ -199,8 +270,7 @@ func (c *chain) at(number int64) Entry {
 	if number >= c.head.First {
 		return c.head.Entries[number-c.head.First]
 	}
-	p := c.older[(number-c.older[0].First)/perPage]
-	return p.Entries[number-p.First]
+	return c.older[number/perPage].Entries[number%perPage]
 }
 
 // newestOf returns the chain whose next entry is the newest; nil when nothing is left.
@@ -222,78 +292,6 @@ func newer(a, b Entry) bool {
 		return a.Added > b.Added
 	}
 	return a.ID > b.ID
-}
-
-// add appends to chain 0 on a condition and seals what is full.
-func (l *List) add(ctx context.Context, scope string, entry Entry) error {
-	id := scope + "/0"
-	first, there, err := l.contains(ctx, scope, entry.ID)
-	if err != nil || there {
-		return err
-	}
-	head, err := l.heads.Update(ctx, id, func(doc *page) error {
-		if doc.First != first {
-			return errSealed
-		}
-		if !doc.has(entry.ID) {
-			doc.Entries = append(doc.Entries, entry)
-		}
-		return nil
-	})
-	if errors.Is(err, errSealed) {
-		return l.add(ctx, scope, entry)
-	}
-	if err != nil || len(head.Entries) < 2*perPage {
-		return err
-	}
-	// What is sealed is a prefix that can only be appended to: whoever seals it writes the same.
-	older := page{First: head.First, Entries: head.Entries[:perPage]}
-	if _, err := l.heads.Update(ctx, id+":"+strconv.FormatInt(older.First/perPage, 10), func(doc *page) error {
-		*doc = older
-		return nil
-	}); err != nil {
-		return err
-	}
-	_, err = l.heads.Update(ctx, id, func(doc *page) error {
-		if doc.First == older.First && len(doc.Entries) >= perPage {
-			doc.First += perPage
-			doc.Entries = doc.Entries[perPage:]
-		}
-		return nil
-	})
-	return err
-}
-
-// errSealed says that entries left the head since it was looked through: the id may be among them.
-var errSealed = errors.New("a page was sealed meanwhile")
-
-// contains reads the whole of chain 0: adding is rare there, and the list short. First is the number
-// of the first entry that was in the head.
-func (l *List) contains(ctx context.Context, scope, id string) (first int64, there bool, err error) {
-	head, err := l.heads.Get(ctx, scope+"/0")
-	if err != nil || head.has(id) {
-		return head.First, err == nil, err
-	}
-	var sealed []string
-	for n := range head.First / perPage {
-		sealed = append(sealed, scope+"/0:"+strconv.FormatInt(n, 10))
-	}
-	for some := range slices.Chunk(sealed, 100) {
-		docs, err := l.heads.GetMany(ctx, some)
-		if err != nil {
-			return head.First, false, err
-		}
-		for _, doc := range docs {
-			if doc.has(id) {
-				return head.First, true, nil
-			}
-		}
-	}
-	return head.First, false, nil
-}
-
-func (p page) has(id string) bool {
-	return slices.ContainsFunc(p.Entries, func(e Entry) bool { return e.ID == id })
 }
 
 func (l *List) headKey(scope string, chain int) string {

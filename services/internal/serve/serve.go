@@ -36,6 +36,7 @@ type Service struct {
 	Keys     *auth.Keys                      // of tokens
 	Guard    *auth.Guard                     // in front of the app port
 	Handlers map[string]sidecar.Handler      // events in, by topic
+	GivenUp  deadletter.Own                  // what the service itself gives up; nil for nothing
 	Register func(grpc.ServiceRegistrar)     // the service's own RPCs; nil for none
 	Front    func(context.Context) error     // a public port, served until its context ends; may be nil
 	Work     []func(context.Context) error   // runs until its context ends, which is after the last call
@@ -75,7 +76,7 @@ func Run(ctx context.Context, s Service) error {
 	checks.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	healthv1.RegisterHealthServer(server, checks)
 	letters := deadletter.New(deadletter.Config{
-		App: s.Config.AppID, State: s.Sidecar.State("statestore"), Handlers: s.Handlers, Now: time.Now, Log: s.Log,
+		App: s.Config.AppID, State: s.Sidecar.State("statestore"), Handlers: s.Handlers, Own: s.GivenUp, Now: time.Now, Log: s.Log,
 	})
 	sidecar.Register(server, letters.Handlers(), s.Log)
 	ops.Register(server, ops.Config{

@@ -3,6 +3,7 @@ package letter
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"strings"
@@ -19,11 +20,12 @@ var (
 	pages = htmltemplate.Must(htmltemplate.ParseFS(files, "template/*.html"))
 )
 
-// forms is what is written for each kind of notice: the templates and the subject.
-var forms = map[notification.Kind]struct{ name, subject string }{
-	notification.Welcome:      {"welcome", "Welcome to Seaport"},
-	notification.Confirmation: {"confirmation", "Your booking is confirmed"},
-	notification.Cancellation: {"cancellation", "Your consignment was cancelled"},
+// forms is what is written for each kind of notice: the name of its templates.
+var forms = map[notification.Kind]string{
+	notification.Welcome:      "welcome",
+	notification.Confirmation: "confirmation",
+	notification.Cancellation: "cancellation",
+	notification.News:         "news",
 }
 
 // Writer writes letters.
@@ -41,14 +43,15 @@ func (Writer) Write(n *notification.Notice, to notification.Person) (notificatio
 		To    notification.Person
 		Cargo notification.Cargo
 	}{to, n.Cargo}
-	var text, page strings.Builder
-	if err := texts.ExecuteTemplate(&text, form.name+".txt", data); err != nil {
-		return notification.Letter{}, fmt.Errorf("write a %s: %w", form.name, err)
+	var subject, text, page strings.Builder
+	if err := errors.Join(
+		texts.ExecuteTemplate(&subject, form+".subject", data),
+		texts.ExecuteTemplate(&text, form+".txt", data),
+		pages.ExecuteTemplate(&page, form+".html", data),
+	); err != nil {
+		return notification.Letter{}, fmt.Errorf("write a %s letter: %w", form, err)
 	}
-	if err := pages.ExecuteTemplate(&page, form.name+".html", data); err != nil {
-		return notification.Letter{}, fmt.Errorf("write a %s: %w", form.name, err)
-	}
-	return notification.Letter{Subject: form.subject, Text: text.String(), HTML: page.String()}, nil
+	return notification.Letter{Subject: subject.String(), Text: text.String(), HTML: page.String()}, nil
 }
 
 // plain returns the HTML of a text.

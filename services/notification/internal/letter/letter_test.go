@@ -45,15 +45,23 @@ var cargo = notification.Cargo{
 	Reason:  "the hold was lost",
 }
 
+var underWay = notification.Cargo{
+	Consignment: cargo.Consignment, Vessel: "vessel001", Description: cargo.Description, Status: "held at <customs>", Reason: "papers & stamps are missing",
+	Since: time.Date(2031, 5, 4, 3, 2, 1, 0, time.FixedZone("", 3600)),
+}
+
 func TestLetters(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		notice notification.Notice
 		to     notification.Person
 	}{
-		"welcome":            {notification.Notice{Kind: notification.Welcome}, notification.Person{Name: `Kane <"of Hull">`, Address: "kane@example.com"}},
-		"confirmation":       {notification.Notice{Kind: notification.Confirmation, Cargo: cargo}, notification.Person{Name: "Kane", Address: "kane@example.com"}},
-		"cancellation":       {notification.Notice{Kind: notification.Cancellation, Cargo: cargo}, notification.Person{Name: "Kane", Address: "kane@example.com"}},
+		"welcome":      {notification.Notice{Kind: notification.Welcome}, notification.Person{Name: `Kane <"of Hull">`, Address: "kane@example.com"}},
+		"confirmation": {notification.Notice{Kind: notification.Confirmation, Cargo: cargo}, notification.Person{Name: "Kane", Address: "kane@example.com"}},
+		"cancellation": {notification.Notice{Kind: notification.Cancellation, Cargo: cargo}, notification.Person{Name: "Kane", Address: "kane@example.com"}},
+		"news":         {notification.Notice{Kind: notification.News, Cargo: underWay}, notification.Person{Name: "Kane", Address: "kane@example.com"}},
+		"news-scant": {notification.Notice{Kind: notification.News, Cargo: notification.Cargo{Consignment: cargo.Consignment, Status: "delivered"}},
+			notification.Person{Address: "kane@example.com"}},
 		"cancellation-empty": {notification.Notice{Kind: notification.Cancellation}, notification.Person{Address: "kane@example.com"}},
 	} {
 		got, err := letter.Writer{}.Write(&c.notice, c.to)

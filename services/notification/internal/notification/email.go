@@ -36,6 +36,7 @@ type Email struct {
 	Event      string    `json:"event,omitempty"` // the event that called for it; empty when a service did
 	Status     Status    `json:"status"`
 	Attempts   int       `json:"attempts,omitempty"` // that failed
+	Spent      int       `json:"spent,omitempty"`    // those of them that were made before it was last taken up again
 	Reason     string    `json:"reason,omitempty"`   // why the last one did
 	Refused    bool      `json:"refused,omitempty"`  // for good
 	CreateTime time.Time `json:"create_time"`
@@ -49,6 +50,17 @@ func (e *Email) Exists() bool { return e.ID != "" }
 func (e *Email) same(other *Email) bool {
 	return e.To == other.To && e.Subject == other.Subject && e.Text == other.Text
 }
+
+// tries returns how many attempts failed since the e-mail was last taken up.
+func (e *Email) tries() int { return e.Attempts - e.Spent }
+
+// settled says that an e-mail which was given up after so many attempts in all is so no longer: it was taken up
+// again since, or sent.
+func (e *Email) settled(attempts int) bool { return e.Status == Sent || e.Spent >= attempts }
+
+// again takes up what was given up, as if it were new. What was tried is still counted: that tells one time of
+// giving up from the next.
+func (e *Email) again() { e.Status, e.Refused, e.Spent = Pending, false, e.Attempts }
 
 // maxReason bounds what is kept of what a mail server says, in characters.
 const maxReason = 500

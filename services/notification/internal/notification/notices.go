@@ -18,6 +18,7 @@ const (
 	Welcome      Kind = iota // to a new user
 	Confirmation             // of a booking
 	Cancellation             // of a consignment
+	News                     // of a consignment that goes on its way
 )
 
 // Notice is what an event calls for.
@@ -36,14 +37,16 @@ type Person struct {
 	Address string
 }
 
-// Cargo is what was booked or cancelled.
+// Cargo is what was booked or cancelled, or goes on its way.
 type Cargo struct {
 	Consignment string
 	Vessel      string
 	Description string
-	Weight      int32 // kilograms
+	Weight      int32 // kilograms; 0: not told
 	Pickups     []Pickup
-	Reason      string // of a cancellation
+	Status      string    // for news: where it stands, in a word or two
+	Since       time.Time // for news; the zero time: not told
+	Reason      string    // of a cancellation, or of the news; may be empty
 }
 
 // Pickup is a number of containers at one origin.
@@ -63,6 +66,7 @@ type Letter struct {
 type Call struct {
 	Key   string // the same whenever the same calls
 	Email *Email
+	Again bool // it is stored already, and listed: it is to be sent once more
 }
 
 // Store is where e-mails are kept.
@@ -236,7 +240,7 @@ func (s *Notices) write(n *Notice) (*Email, error) {
 func (n *Notice) clean() *Notice {
 	c := *n
 	c.Cargo.Description, c.Cargo.Reason = line(n.Cargo.Description), line(n.Cargo.Reason)
-	c.Cargo.Consignment, c.Cargo.Vessel = line(n.Cargo.Consignment), line(n.Cargo.Vessel)
+	c.Cargo.Consignment, c.Cargo.Vessel, c.Cargo.Status = line(n.Cargo.Consignment), line(n.Cargo.Vessel), line(n.Cargo.Status)
 	c.Cargo.Pickups = nil
 	for _, p := range n.Cargo.Pickups {
 		c.Cargo.Pickups = append(c.Cargo.Pickups, Pickup{Origin: line(p.Origin), Containers: p.Containers})

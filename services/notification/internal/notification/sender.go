@@ -112,7 +112,7 @@ func (s *Sender) step(ctx context.Context, id string, took *time.Time) (time.Dur
 	if e.Status != Pending {
 		return 0, nil // sent before, or gone
 	}
-	if e.Refused || e.Attempts >= s.Attempts {
+	if s.spent(&e) {
 		return storePause, s.giveUp(ctx, &e)
 	}
 	err = s.send(ctx, &e)
@@ -130,13 +130,16 @@ func (s *Sender) step(ctx context.Context, id string, took *time.Time) (time.Dur
 		return nil
 	})
 	if storeErr != nil {
-		return s.pause(e.Attempts + 1), errors.Join(errNotTaken, storeErr)
+		return s.pause(e.tries() + 1), errors.Join(errNotTaken, storeErr)
 	}
-	if updated.Refused || updated.Attempts >= s.Attempts {
+	if s.spent(&updated) {
 		return storePause, s.giveUp(ctx, &updated)
 	}
-	return s.pause(updated.Attempts), errNotTaken
+	return s.pause(updated.tries()), errNotTaken
 }
+
+// spent says that another attempt is no use, or one too many.
+func (s *Sender) spent(e *Email) bool { return e.Refused || e.tries() >= s.Attempts }
 
 // errNotTaken stands for what the mail server said: that is kept with the e-mail, and does not belong into a log,
 // since it may name somebody's address.
@@ -175,7 +178,7 @@ func (s *Sender) giveUp(ctx context.Context, e *Email) error {
 	}
 	s.Log.Warn("an e-mail was given up", "email", e.ID, "attempts", e.Attempts, "refused", e.Refused)
 	_, err := s.Emails.Update(ctx, e.ID, func(doc *Email) error {
-		if doc.Status == Pending {
+		if doc.Status == Pending && !doc.settled(e.Attempts) { // else it was taken up again since it was told of
 			doc.Status = Failed
 		}
 		return nil

@@ -204,3 +204,37 @@ func TestAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// What is taken up again has as many attempts as at first, with the same pauses; what was tried before is counted.
+func TestTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, o := newBook(), &office{answer: firstly(3, errAway)}
+		b.emails["id1"] = notification.Email{ID: "id1", Status: notification.Pending, Attempts: 4, Spent: 4, Reason: "busy"}
+		began := time.Now()
+		if err := newSender(b, o).Deliver(t.Context(), "id1"); err != nil {
+			t.Fatal(err)
+		}
+		if e := b.emails["id1"]; e.Status != notification.Sent || e.Attempts != 7 || time.Since(began) != 7*time.Second {
+			t.Errorf("%+v after %s", e, time.Since(began))
+		}
+	})
+}
+
+// One that is taken up again while it is being given up is not failed by that.
+func TestTakenUpWhileGivenUp(t *testing.T) {
+	t.Parallel()
+	b := newBook()
+	b.emails["id1"] = notification.Email{ID: "id1", Status: notification.Pending, Attempts: 4}
+	o := &office{}
+	n := 0
+	b.puts = func() error { // the first is that it failed
+		if n++; n == 1 {
+			b.emails["id1"] = notification.Email{ID: "id1", Status: notification.Pending, Attempts: 4, Spent: 4}
+		}
+		return nil
+	}
+	if err := newSender(b, o).Deliver(t.Context(), "id1"); err != nil || b.emails["id1"].Status != notification.Pending || len(o.buried) != 1 {
+		t.Errorf("%v, %+v, buried %d", err, b.emails["id1"], len(o.buried))
+	}
+}

@@ -176,13 +176,17 @@ func (s *Store) commit(ctx context.Context, calls []notification.Call, claims *i
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
 	defer cancel()
-	if len(entries) == 0 {
+	if len(events) == 0 {
 		if !claims.InTime() {
 			return errLate
 		}
 		return s.state.Transact(ctx, items, nil)
 	}
-	listed, err := s.writer.Stage(ctx, held, map[string][]pages.Entry{everybody: entries})
+	added := make(map[string][]pages.Entry)
+	if len(entries) > 0 {
+		added[everybody] = entries
+	}
+	listed, err := s.writer.Stage(ctx, held, added)
 	switch {
 	case err != nil:
 	case !claims.InTime():
@@ -206,7 +210,9 @@ func itemsOf(calls []notification.Call, claims *inbox.Claims) (items []sidecar.I
 			return nil, nil, nil, fmt.Errorf("encode e-mail %s: %w", e.ID, err)
 		}
 		items = append(items, sidecar.Item{Key: emailPrefix + e.ID, Data: data})
-		entries = append(entries, pages.Entry{ID: e.ID, Added: e.CreateTime.UnixMilli()})
+		if !call.Again {
+			entries = append(entries, pages.Entry{ID: e.ID, Added: e.CreateTime.UnixMilli()})
+		}
 		events = append(events, sidecar.Event{ID: e.ID, Topic: toSend, ContentType: "application/json", Data: []byte("{}")})
 	}
 	return items, entries, events, nil

@@ -4,6 +4,7 @@ package topic
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,6 +20,7 @@ func Handlers(notices *notification.Notices) map[string]sidecar.Handler {
 		event.UserCreated:          handler(notices, welcome),
 		event.ConsignmentBooked:    handler(notices, confirmation),
 		event.ConsignmentCancelled: handler(notices, cancellation),
+		event.ConsignmentStatus:    handler(notices, news),
 	}
 }
 
@@ -69,6 +71,22 @@ func cancellation(e sidecar.Event, n *notification.Notice) error {
 	return err
 }
 
+func news(e sidecar.Event, n *notification.Notice) error {
+	n.Kind = notification.News
+	p := &eventv1.ConsignmentStatusChanged{}
+	if err := consignment(e, p, n); err != nil {
+		return err
+	}
+	if strings.TrimSpace(p.GetStatus()) == "" {
+		return errors.New("it names no status")
+	}
+	n.Cargo.Status, n.Cargo.Reason = p.GetStatus(), p.GetReason()
+	if p.GetChangeTime().IsValid() {
+		n.Cargo.Since = p.GetChangeTime().AsTime()
+	}
+	return nil
+}
+
 // payload is an event about a consignment.
 type payload interface {
 	proto.Message
@@ -76,11 +94,9 @@ type payload interface {
 	GetCustomerId() string
 	GetVesselId() string
 	GetDescription() string
-	GetWeight() int32
-	GetPickups() []*eventv1.Pickup
 }
 
-func cargo(e sidecar.Event, p payload, n *notification.Notice) error {
+func consignment(e sidecar.Event, p payload, n *notification.Notice) error {
 	if err := event.Decode(e, p); err != nil {
 		return err
 	}
@@ -88,9 +104,22 @@ func cargo(e sidecar.Event, p payload, n *notification.Notice) error {
 		return errors.New("it names no consignment")
 	}
 	n.Customer = p.GetCustomerId()
-	n.Cargo = notification.Cargo{
-		Consignment: p.GetConsignmentId(), Vessel: p.GetVesselId(), Description: p.GetDescription(), Weight: p.GetWeight(),
+	n.Cargo = notification.Cargo{Consignment: p.GetConsignmentId(), Vessel: p.GetVesselId(), Description: p.GetDescription()}
+	return nil
+}
+
+// loaded is an event about a consignment and what it holds.
+type loaded interface {
+	payload
+	GetWeight() int32
+	GetPickups() []*eventv1.Pickup
+}
+
+func cargo(e sidecar.Event, p loaded, n *notification.Notice) error {
+	if err := consignment(e, p, n); err != nil {
+		return err
 	}
+	n.Cargo.Weight = p.GetWeight()
 	for _, pickup := range p.GetPickups() {
 		n.Cargo.Pickups = append(n.Cargo.Pickups, notification.Pickup{Origin: pickup.GetOrigin(), Containers: pickup.GetContainers()})
 	}

@@ -3,11 +3,13 @@ package topic_test
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventv1 "seaport.example/proto/seaport/event/v1"
 	notificationv1 "seaport.example/proto/seaport/notification/v1"
@@ -109,6 +111,33 @@ func TestCargo(t *testing.T) {
 	}
 }
 
+func TestNews(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2031, 5, 4, 3, 2, 1, 0, time.UTC)
+	s, errs := handle(t, event.ConsignmentStatus,
+		newEvent(t, "e1", event.ConsignmentStatus, &eventv1.ConsignmentStatusChanged{ConsignmentId: "c1", CustomerId: "u1", VesselId: "v1",
+			Description: "rum", Status: "in transit", Reason: "fair wind", ChangeTime: timestamppb.New(at)}),
+		newEvent(t, "e2", event.ConsignmentStatus, &eventv1.ConsignmentStatusChanged{ConsignmentId: "c1", CustomerId: "u1", Status: " "}),
+		newEvent(t, "e3", event.ConsignmentStatus, &eventv1.ConsignmentStatusChanged{CustomerId: "u1", Status: "lost"}),
+		newEvent(t, "e4", event.ConsignmentStatus, &eventv1.ConsignmentStatusChanged{ConsignmentId: "c1", CustomerId: "u1", Status: "delivered"}),
+	)
+	for i, failed := range []bool{false, true, true, false} {
+		if (errs[i] != nil) != failed {
+			t.Errorf("event %d: %v", i, errs[i])
+		}
+	}
+	if len(s.notices) != 2 {
+		t.Fatalf("%+v", s.notices)
+	}
+	want := notification.Cargo{Consignment: "c1", Vessel: "v1", Description: "rum", Status: "in transit", Reason: "fair wind", Since: at}
+	if n := s.notices[0]; n.Kind != notification.News || n.To.Address != "u1@example.com" || !reflect.DeepEqual(n.Cargo, want) {
+		t.Errorf("%+v", n)
+	}
+	if n := s.notices[1]; !n.Cargo.Since.IsZero() || n.Cargo.Reason != "" {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestBury(t *testing.T) {
 	t.Parallel()
 	fake := sidecartest.New()
@@ -122,7 +151,7 @@ func TestBury(t *testing.T) {
 	}
 	events := fake.Events()
 	var told notificationv1.Email
-	if len(events) != 1 || events[0].Topic != "notification.dead" || events[0].ID != "id1.failed" || event.Decode(events[0], &told) != nil {
+	if len(events) != 1 || events[0].Topic != "notification.dead" || events[0].ID != "id1.failed.3" || event.Decode(events[0], &told) != nil {
 		t.Fatalf("%+v", events)
 	}
 	if told.GetId() != "id1" || told.GetContent() != "Dear Kane" || told.GetStatus() != notificationv1.EmailStatus_EMAIL_STATUS_FAILED ||
