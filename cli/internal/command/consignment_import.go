@@ -59,7 +59,7 @@ sent: bad usage, or no such file as described above; 3 Seaport could not be reac
 	flags := cmd.Flags()
 	flags.StringVar(&o.format, "format", "", "the `form` of FILE: json, ndjson or csv")
 	flags.StringVar(&o.journal, "journal", "", "the `file` of the journal (default: FILE.import.json)")
-	flags.StringVar(&o.report, "report", "", "the `file` for refused lines (default: beside FILE; import.refused.… for standard input)")
+	flags.StringVar(&o.report, "report", "", "the `file` for refused lines (default: beside FILE)")
 	flags.BoolVar(&o.resume, "resume", false, "go on where an import of FILE broke off")
 	flags.BoolVar(&o.restart, "restart", false, "begin anew where an import of FILE broke off: what it booked is booked again")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "check FILE, as far as can be done here, and send nothing")

@@ -88,7 +88,8 @@ func (d *importDisplay) bar(p importing.Progress) string {
 	}
 	done := min(1, float64(p.Offset)/float64(d.size))
 	full := int(done * barWidth)
-	return fmt.Sprintf("[%s%s] %3.0f%%  %s%s", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), 100*done, d.counts(p), d.remaining(p))
+	bar := strings.Repeat("#", full) + strings.Repeat(".", barWidth-full)
+	return fmt.Sprintf("[%s] %3.0f%%  %s%s", bar, 100*done, d.counts(p), d.remaining(p))
 }
 
 // counts returns "120 booked, 3 refused, 240/s".

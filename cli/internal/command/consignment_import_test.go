@@ -18,6 +18,7 @@ import (
 	"seaport.example/cli/internal/importing"
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 	failurev1 "seaport.example/proto/seaport/failure/v1"
+	userv1 "seaport.example/proto/seaport/user/v1"
 )
 
 // freight is CSV of which lines 3, 5 and 7 are to be refused.
@@ -269,8 +270,9 @@ func TestImportNotTaken(t *testing.T) {
 		t.Errorf("exit %d, stdout %q, stderr %q", got.exit, got.stdout, got.stderr)
 	}
 	p.breakOff = nil
-	got = p.run(t, "", "consignment", "import", "orders.csv")
-	if got.exit != exitFailed || len(p.imported) != 5 || p.imported["Tea"] != 1 {
+	put(t, "orders.refused.csv", "what it had to report until it was killed")
+	got = p.run(t, "", "consignment", "import", "orders.csv", "--mail")
+	if got.exit != exitFailed || len(p.imported) != 5 || p.imported["Tea"] != 1 || !p.mails {
 		t.Errorf("exit %d, stderr %q, booked %v", got.exit, got.stderr, p.imported)
 	}
 }
@@ -361,6 +363,9 @@ func TestImportOutlivesToken(t *testing.T) {
 			return status.Error(codes.Unauthenticated, "the token has expired")
 		}
 		return nil
+	}
+	p.refresh = func(*userv1.RefreshTokenRequest) (*userv1.RefreshTokenResponse, error) {
+		return &userv1.RefreshTokenResponse{Tokens: pair(2)}, nil
 	}
 	got := p.run(t, "", "consignment", "import", "orders.csv")
 	if got.exit != exitOK || p.bookings("Tea") != 2000 || !ended.Load() {

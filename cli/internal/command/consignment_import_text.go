@@ -52,10 +52,11 @@ func (sum *importSummary) print(s *session) error {
 
 // write prints the summary for a person.
 func (sum *importSummary) write(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %s, ", visible(sum.name), counted(sum.Lines, sum.unit))
 	if sum.dryRun {
-		fmt.Fprintf(w, "%s: %s, %d refused; the others are good, as far as can be told without Seaport\n", visible(sum.name), counted(sum.Lines, sum.unit), sum.Refused)
+		fmt.Fprintf(w, "%d refused; the others are good, as far as can be told without Seaport\n", sum.Refused)
 	} else {
-		fmt.Fprintf(w, "%s: %s, %d booked, %d refused\n", visible(sum.name), counted(sum.Lines, sum.unit), sum.Booked, sum.Refused)
+		fmt.Fprintf(w, "%d booked, %d refused\n", sum.Booked, sum.Refused)
 		fmt.Fprintf(w, "This run: %s in %.1f s, %.0f a second\n", counted(sum.Run, sum.unit), sum.Elapsed.Seconds(), sum.rate())
 	}
 	if sum.Refused == 0 {
@@ -90,7 +91,8 @@ func (sum *importSummary) writeReasons(w io.Writer) error {
 		if r.Others {
 			text, code = "for reasons besides these", ""
 		}
-		rows = append(rows, []string{strconv.FormatInt(r.Count, 10), sum.unit + " " + strconv.FormatInt(r.First, 10), code, shorten(text)})
+		first := sum.unit + " " + strconv.FormatInt(r.First, 10)
+		rows = append(rows, []string{strconv.FormatInt(r.Count, 10), first, code, shorten(text)})
 	}
 	fmt.Fprintln(w)
 	return table(w, "  ", rows)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 )
@@ -31,4 +32,17 @@ func (s answeringStream) Recv() (*consignmentv1.ImportConsignmentsResponse, erro
 		return nil, err
 	}
 	return &consignmentv1.ImportConsignmentsResponse{Results: []*consignmentv1.ImportResult{s.result}}, nil
+}
+
+// shut is a client that finds no server, and is interrupted meanwhile.
+type shut struct {
+	consignmentv1.ShippingServiceClient
+
+	interrupt func()
+}
+
+func (s shut) ImportConsignments(ctx context.Context, _ ...grpc.CallOption) (consignmentv1.ShippingService_ImportConsignmentsClient, error) {
+	s.interrupt()
+	<-ctx.Done()
+	return nil, status.FromContextError(ctx.Err()).Err()
 }

@@ -360,11 +360,16 @@ func TestStubbornLines(t *testing.T) {
 // When every line is UNAVAILABLE, none counts as refused: the import breaks off, and goes on later.
 func TestPlatformInTrouble(t *testing.T) {
 	t.Parallel()
-	s := &server{refuse: func(*consignmentv1.ImportLine) *failurev1.Failure { return failed(codes.Unavailable, "", "away") }}
+	s := &server{refuse: func(line *consignmentv1.ImportLine) *failurev1.Failure {
+		if line.GetNumber() == 2 {
+			return nil
+		}
+		return failed(codes.Unavailable, "", "away")
+	}}
 	a := &attempt{folder: t.TempDir(), text: strings.NewReader(orders(100)), client: serve(t, s)}
 	got, err := a.run(t.Context(), t)
-	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "line 2: ") || got.Booked != 0 || got.Refused != 0 {
-		t.Errorf("%v, %+v", err, got)
+	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "line 3: ") || got.Booked != 1 || got.Refused != 0 || s.streams != 10 {
+		t.Errorf("%v, %+v, %d streams", err, got, s.streams)
 	}
 	s.refuse = refuseBelowZero
 	a.text = strings.NewReader(orders(100))
@@ -435,24 +440,44 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// Interrupted with nothing under way, an import ends at once.
+func TestInterruptedBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	a := &attempt{folder: t.TempDir(), text: strings.NewReader(orders(100)), client: shut{interrupt: cancel}}
+	began := time.Now()
+	if got, err := a.run(ctx, t); !errors.Is(err, context.Canceled) || got.Lines != 0 || time.Since(began) >= grace {
+		t.Errorf("%v after %v, %+v", err, time.Since(began), got)
+	}
+}
+
 // A line goes out soon, however long the next one takes.
 func TestSlowInput(t *testing.T) {
 	t.Parallel()
-	s := &server{}
-	in, out := io.Pipe()
-	a := &attempt{folder: t.TempDir(), client: serve(t, s), text: in}
-	go func() {
-		_, _ = io.WriteString(out, "description,weight,origin\nTea,5,Derby\n")
-		waitFor(t, "the line was booked", func() bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return len(s.booked) == 1
+	const tea = `{"description": "Tea", "weight": 5, "containers": [{"origin": "Derby"}]}`
+	for name, parts := range map[string][]string{
+		"orders.csv":    {"description,weight,origin\nTea,5,Derby\n", "Tea,5,Derby\n", "Tea,5,Derby\n", ""},
+		"orders.ndjson": {tea + "\n", tea + "\n", tea + "\n", ""},
+		"orders.json":   {"[" + tea, "," + tea, "," + tea, "]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &server{}
+			in, out := io.Pipe()
+			a := &attempt{folder: t.TempDir(), name: name, client: serve(t, s), text: in}
+			go func() {
+				for i, part := range parts {
+					if !s.waitFor(i) {
+						t.Errorf("line %d was not sent", i)
+					}
+					_, _ = io.WriteString(out, part)
+				}
+				_ = out.Close()
+			}()
+			if got, err := a.run(t.Context(), t); err != nil || got.Booked != 3 || s.streams != 1 {
+				t.Errorf("%v, %+v, %d streams", err, got, s.streams)
+			}
 		})
-		_, _ = io.WriteString(out, "Coffee,6,Hull\n")
-		_ = out.Close()
-	}()
-	if got, err := a.run(t.Context(), t); err != nil || got.Booked != 2 {
-		t.Errorf("%v, %+v", err, got)
 	}
 }
 
@@ -506,6 +531,36 @@ func TestAnotherFile(t *testing.T) {
 	}
 }
 
+// A report that somebody shortened meanwhile is continued as it is.
+func TestReportThatWasChanged(t *testing.T) {
+	t.Parallel()
+	for _, changed := range []string{"", "line,field,code,error,request_id,description,weight,origin\n"} {
+		s := &server{group: func(_ context.Context, _, group int) error {
+			if group == 2 {
+				return status.Error(codes.PermissionDenied, "no more")
+			}
+			return nil
+		}}
+		a := &attempt{folder: t.TempDir(), text: strings.NewReader(orders(1000)), client: serve(t, s)}
+		before, err := a.run(t.Context(), t)
+		if err == nil || before.Refused == 0 {
+			t.Fatalf("%v, %+v", err, before)
+		}
+		if err := os.WriteFile(filepath.Join(a.folder, "refused"), []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.group, a.text = nil, strings.NewReader(orders(1000))
+		got, err := a.run(t.Context(), t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(a.report(t), "\n")
+		if !strings.HasPrefix(lines[0], "line,") || int64(len(lines)) != 1+got.Refused-before.Refused+1 || strings.Contains(a.report(t), "\x00") {
+			t.Errorf("%d lines of report about %d, from %q on", len(lines), got.Refused-before.Refused, lines[0])
+		}
+	}
+}
+
 // A dry run reads everything and sends nothing.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
@@ -539,6 +594,7 @@ type endless struct {
 	left int
 	line []byte
 	rest []byte
+	read atomic.Int64 // lines
 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -547,10 +603,50 @@ func (e *endless) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		e.rest = e.line
+		e.read.Add(1)
 	}
 	n := copy(p, e.rest)
 	e.rest = e.rest[n:]
 	return n, nil
+}
+
+// While the service does not get on, no more is read than there is room for.
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		line string
+		most int64
+	}{
+		{"lines", "Spare parts for the Sheffield works,5500,Derby\n", windowLines + messageLines + orderfile.MaxText/40},
+		{"bytes", strings.Repeat("x", 100_000) + ",5,Derby\n", windowBytes/100_000 + messageLines},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			const all = 20_000
+			in := &endless{left: all, line: []byte(tt.line)}
+			held := make(chan struct{})
+			s := &server{group: func(context.Context, int, int) error {
+				<-held
+				return status.Error(codes.PermissionDenied, "enough")
+			}}
+			a := &attempt{folder: t.TempDir(), client: serve(t, s), text: io.MultiReader(strings.NewReader("description,weight,origin\n"), in)}
+			last, same := int64(0), 0
+			a.edit = func(c *Config) {
+				c.Progress = func(Progress) {
+					if now := in.read.Load(); now != last {
+						last, same = now, 0
+					} else if same++; same == 2 { // nothing was read between
+						close(held)
+					}
+				}
+			}
+			if _, err := a.run(t.Context(), t); status.Code(err) != codes.PermissionDenied || last > tt.most {
+				t.Errorf("%v, %d lines were read", err, last)
+			}
+		})
+	}
 }
 
 // However long a file and its lines are, and however many containers a line has, there is a bound to what is held.

@@ -122,23 +122,15 @@ func (p *pass) turn(ctx context.Context, cancel context.CancelCauseFunc) error {
 			return nil
 		}
 		p.prepare()
-		var input <-chan *entry
-		if !p.noMore() && !p.ended && !p.window.full() {
-			input = p.input
-		}
-		var messages chan<- *consignmentv1.ImportConsignmentsRequest
-		if p.next != nil {
-			messages = p.messages
-		}
 		select {
-		case e, ok := <-input:
+		case e, ok := <-p.reading():
 			if p.take(e, ok); len(p.window.unsent) == 1 {
 				timers.linger.Reset(linger)
 			}
 			if err := p.advance(); err != nil {
 				return err
 			}
-		case messages <- p.next:
+		case p.sending() <- p.next:
 			p.window.sent(len(p.next.GetLines()))
 			p.begun, p.hurry, p.next = true, false, nil
 			timers.late.Reset(p.Timeout)
@@ -174,6 +166,22 @@ func (p *pass) turn(ctx context.Context, cancel context.CancelCauseFunc) error {
 			}
 		}
 	}
+}
+
+// reading is where the next line comes from; nil while none is to be read.
+func (p *pass) reading() <-chan *entry {
+	if p.noMore() || p.ended || p.window.full() {
+		return nil
+	}
+	return p.input
+}
+
+// sending is where the next message goes; nil while there is none.
+func (p *pass) sending() chan<- *consignmentv1.ImportConsignmentsRequest {
+	if p.next == nil {
+		return nil
+	}
+	return p.messages
 }
 
 // noMore says that nothing more is read and sent on this stream.

@@ -180,14 +180,15 @@ func (u *unsteady) breaks(int, int) error {
 	return status.Error(all[u.chance.IntN(len(all))], "broken")
 }
 
-// waitFor waits until something is so.
-func waitFor(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !is() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
+// waitFor waits until so many lines were sent, and says whether they were.
+func (s *server) waitFor(lines int) bool {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		sent := s.sent
+		s.mu.Unlock()
+		if sent >= lines {
+			return true
 		}
-		time.Sleep(time.Millisecond)
 	}
+	return false
 }

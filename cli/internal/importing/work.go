@@ -107,7 +107,8 @@ func (r *run) giveUpOn(booked bool) (tries int, err error) {
 		return 0, nil
 	}
 	first := waiting[0]
-	return first.tries, status.Errorf(first.again.Code, "%s %d: %s", r.File.Format().Unit(), first.line.Number, first.again.Reason)
+	unit := r.File.Format().Unit()
+	return first.tries, status.Errorf(first.again.Code, "%s %d: %s", unit, first.line.Number, first.again.Reason)
 }
 
 // patience is how many streams in a row may end with the error and without a result until it is no use.

@@ -89,17 +89,20 @@ func (c *arrayCutter) item(b byte) error {
 				return err
 			}
 		}
-		if len(c.unclosed) == 0 {
-			after, err := c.in.Peek(1)
-			if err != nil || b == '}' || b == ']' || b == '"' || blank(after[0]) || after[0] == ',' || after[0] == ']' {
-				return nil // an error shows with the next item
-			}
+		if len(c.unclosed) == 0 && (b == '}' || b == ']' || b == '"' || c.atEnd()) {
+			return nil
 		}
 		var err error
 		if b, err = c.inside(); err != nil {
 			return err
 		}
 	}
+}
+
+// atEnd says that a number or a word ends before the next byte. That there is none shows with the next item.
+func (c *arrayCutter) atEnd() bool {
+	after, err := c.in.Peek(1)
+	return err != nil || blank(after[0]) || after[0] == ',' || after[0] == ']'
 }
 
 // quoted reads the rest of a text in quotes.

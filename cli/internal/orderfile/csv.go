@@ -40,10 +40,12 @@ func (c *recordCutter) next() (Line, error) {
 }
 
 // record returns the next record with its end, without passing over it, or what is wrong with it. It looks at what
-// has been read already first, and waits for more only if the record needs it.
+// is there first, and waits for more only if the record needs it.
 func (c *recordCutter) record() ([]byte, *Fault, error) {
-	for size := max(1, c.in.Buffered()); ; size = c.in.Buffered() + 1 {
-		window, err := c.in.Peek(size)
+	for size := 1; ; {
+		_, err := c.in.Peek(size)
+		window, _ := c.in.Peek(c.in.Buffered())
+		size = len(window) + 1
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 			return nil, nil, c.unread(err)
 		}
