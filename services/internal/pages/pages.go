@@ -9,7 +9,7 @@
 //
 // Keys: "list/<name>/<scope>/<chain>" is a head, with ":<n>" behind it a sealed page. Entries are
 // numbered from 0 within their chain. A page token is the next number of each chain, so neither new
-// entries nor time move it.
+// entries nor time move it. In the same way a list is read forwards, as a log: [Scope.Snapshot].
 package pages
 
 import (
