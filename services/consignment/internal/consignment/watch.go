@@ -53,14 +53,13 @@ func (w *Watches) Watch(ctx context.Context, customer, mark string, tell func(No
 			return err
 		}
 	}
+	stops := failure.Unavailable(nil, "the service stops; watch again with the last event_id")
+	if w.stopping.Err() != nil {
+		return stops
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(w.stopping, func() {
-		cancel(failure.Unavailable(nil, "the service stops; watch again with the last event_id"))
-	})()
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
+	defer context.AfterFunc(w.stopping, func() { cancel(stops) })()
 	followed := w.follow(customer)
 	defer w.leave(customer)
 

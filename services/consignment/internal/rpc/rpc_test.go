@@ -33,9 +33,11 @@ import (
 
 // world is behind the service: room and containers for all, and a store in memory.
 type world struct {
-	mu    sync.Mutex
-	rows  map[string]consignment.Consignment
-	order []string
+	mu     sync.Mutex
+	rows   map[string]consignment.Consignment
+	order  []string
+	log    []consignment.Consignment // as they were
+	notify func()
 }
 
 func (w *world) Release(context.Context, []*consignment.Consignment, bool) error { return nil }
@@ -58,20 +60,24 @@ func (w *world) Unclaim(context.Context, []string, []string) {}
 
 func (w *world) Commit(_ context.Context, consignments []*consignment.Consignment) error {
 	w.mu.Lock()
+	defer w.notify()
 	defer w.mu.Unlock()
 	for _, c := range consignments {
 		w.rows[c.ID] = *c
 		w.order = append([]string{c.ID}, w.order...)
+		w.log = append(w.log, *c)
 	}
 	return nil
 }
 
 func (w *world) Cancel(_ context.Context, c *consignment.Consignment, reason string) error {
 	w.mu.Lock()
+	defer w.notify()
 	defer w.mu.Unlock()
 	row := w.rows[c.ID]
 	row.Cancel(reason, noon.Add(time.Hour))
 	w.rows[c.ID] = row
+	w.log = append(w.log, row)
 	return nil
 }
 
@@ -121,6 +127,7 @@ func open(t *testing.T, authority *authtest.Authority) *grpc.ClientConn {
 	var mu sync.Mutex
 	ids := 0
 	server := serve.NewServer(log, guard)
+	watches := consignment.NewWatches(t.Context(), w, log)
 	rpc.Register(server, consignment.NewBookings(consignment.Config{
 		Vessels: w, Depots: w, Store: w, Now: func() time.Time { return noon }, Log: log,
 		NewID: func() string {
@@ -129,7 +136,7 @@ func open(t *testing.T, authority *authtest.Authority) *grpc.ClientConn {
 			ids++
 			return fmt.Sprintf("c%d", ids)
 		},
-	}), guard)
+	}), watches, guard)
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
