@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -79,6 +80,11 @@ func (h watch) open(ctx context.Context, r *http.Request) (grpc.ServerStreamingC
 	}
 	if err := runtime.PopulateQueryParameters(&req, r.Form, utilities.NewDoubleArray(nil)); err != nil {
 		return nil, clearer(status.Error(codes.InvalidArgument, err.Error()))
+	}
+	for field, value := range map[string]string{"customer_id": req.GetCustomerId(), "last_event_id": req.GetLastEventId()} {
+		if !utf8.ValidString(value) {
+			return nil, failure.Invalid(field, "must be UTF-8")
+		}
 	}
 	if shown := r.Header.Get(LastEvent); shown != "" {
 		req.LastEventId = shown
