@@ -58,12 +58,9 @@ func (s *Snapshot) After(ctx context.Context, from Position, most int) (entries 
 	}
 	for {
 		oldest := oldestOf(ahead)
-		if oldest == nil {
-			return entries, false, nil
-		}
 		// Where entries are not read yet there may be an older one.
-		if len(entries) == most || anyUnread(ahead) {
-			return entries, true, nil
+		if unread := anyUnread(ahead); oldest == nil || unread || len(entries) == most {
+			return entries, unread || oldest != nil, nil
 		}
 		entries = append(entries, Numbered{Entry: oldest.read[0], Chain: oldest.chain, Number: oldest.next})
 		oldest.read, oldest.next = oldest.read[1:], oldest.next+1

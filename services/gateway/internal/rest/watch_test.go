@@ -111,7 +111,9 @@ func TestWatchRequests(t *testing.T) {
 // An error before the first event is answered as any other is.
 func TestRefusedWatch(t *testing.T) {
 	t.Parallel()
-	b := &behind{answer: func(string) (proto.Message, error) { return nil, failure.Invalid("last_event_id", "is not from a watch") }}
+	b := &behind{answer: func(string) (proto.Message, error) {
+		return nil, failure.Invalid("last_event_id", "is not from a watch")
+	}}
 	w := call(b.handler(t), "GET", "/v1/consignments:watch", "")
 	if code, message, _ := errorOf(t, w); w.Code != 400 || code != "INVALID_ARGUMENT" || message != "last_event_id: is not from a watch" {
 		t.Errorf("answered %d %s %s", w.Code, code, message)

@@ -163,7 +163,6 @@ func TestWatchEnds(t *testing.T) {
 	}
 }
 
-
 // A connection behind which there is nobody any more is noticed by its silence. (Time passes in a bubble.)
 func TestSilentWatch(t *testing.T) {
 	t.Parallel()
