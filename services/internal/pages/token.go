@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/seat"
@@ -121,9 +122,9 @@ func ParseMark(lists []Scope, mark string) (positions []Position, ok bool) {
 }
 
 func markOf(lists []Scope) string {
-	purpose := "mark/1"
+	purpose := []string{"mark/1"}
 	for _, s := range lists {
-		purpose += "\x00" + s.list.name + "/" + s.name
+		purpose = append(purpose, s.list.name+"/"+s.name)
 	}
-	return purpose
+	return strings.Join(purpose, "\x00")
 }

@@ -20,7 +20,6 @@ type diary struct {
 	mu      sync.Mutex
 	entries map[string][]consignment.Entry // by customer
 	reads   map[string]int                 // by customer
-	most    int                            // entries that a reading brought
 	err     error                          // of every reading
 	notify  func()
 }

@@ -230,6 +230,69 @@ func TestChangesAreToldAsTheyWere(t *testing.T) {
 	})
 }
 
+// What this replica does is told at once, and not when it is looked for.
+func TestOwnChangesAreToldAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, b := newMemory(), &broker{}
+		r := start(t, m, b)
+		one := read(t, r.watches(t), "cust001", "")
+		soon := func(what string, changes int) {
+			t.Helper()
+			began := time.Now()
+			eventually(t, "it is told", func() bool { return len(one.changes()) == changes })
+			if took := time.Since(began); took > 60*time.Millisecond {
+				t.Errorf("%s is told after %s", what, took)
+			}
+		}
+		for n := range 5 {
+			time.Sleep(time.Second + time.Duration(n)*50*time.Millisecond)
+			c := booked(fmt.Sprint("c", n), "cust001")
+			if err := r.Commit(t.Context(), []*consignment.Consignment{c}); err != nil {
+				t.Fatal(err)
+			}
+			soon("a booking", 2*n+1)
+			time.Sleep(time.Second)
+			if err := r.Cancel(t.Context(), c, "reason"); err != nil {
+				t.Fatal(err)
+			}
+			soon("a cancellation", 2*n+2)
+		}
+	})
+}
+
+// What is booked and cancelled between the reads of the two lists is not read as cancelled alone.
+func TestBookedAndCancelledWhileRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, b := newMemory(), &broker{}
+		r, other := start(t, m, b), start(t, m, b)
+		from, err := r.End(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := booked("c1", "cust001")
+		between := sync.OnceFunc(func() {
+			if err := other.Commit(t.Context(), []*consignment.Consignment{c}); err != nil {
+				t.Error(err)
+			}
+			if err := other.Cancel(t.Context(), c, "reason"); err != nil {
+				t.Error(err)
+			}
+		})
+		r.line.fault(nil, func(op string, keys []string) error {
+			if op == "get" && strings.HasPrefix(keys[0], "list/") {
+				between()
+			}
+			return nil
+		})
+		reading, err := r.Read(t.Context(), "", from)
+		if err != nil || len(reading.Entries) != 1 || reading.Entries[0].Consignment.ID != c.ID || reading.Entries[0].Consignment.Status != consignment.Booked {
+			t.Errorf("read is %+v, %v; want the booking", reading, err)
+		}
+	})
+}
+
 // A mark of another customer, one that is beyond what happened, and rubbish are refused.
 func TestMarksOfOthers(t *testing.T) {
 	t.Parallel()
