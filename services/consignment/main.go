@@ -50,13 +50,14 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 		NewID:   func() string { return uuid.Must(uuid.NewV7()).String() },
 		Log:     log,
 	})
+	watches := consignment.NewWatches(ctx, state, log)
 	return serve.Run(ctx, serve.Service{
 		Config:   cfg,
 		Sidecar:  dapr,
 		Log:      log,
 		Keys:     keys,
 		Guard:    guard,
-		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, bookings, guard, ctx.Done()) },
+		Register: func(server grpc.ServiceRegistrar) { rpc.Register(server, bookings, watches, guard, ctx.Done()) },
 		Work:     []func(context.Context) error{state.Run},
 		Ready:    state.Ready,
 	})

@@ -128,6 +128,13 @@ func (w world) rules() []rule {
 			request: &consignmentv1.ListConsignmentsRequest{CustomerId: w.mine.UserID}}.answers(unknown, yes, denied, yes, denied),
 		rule{method: consignmentv1.ShippingService_CancelConsignment_FullMethodName, route: "POST /v1/consignments/{id}:cancel", path: "/v1/consignments/" + w.consignment + ":cancel",
 			request: &consignmentv1.CancelConsignmentRequest{Id: w.consignment}}.answers(unknown, yes, hidden, yes, denied).by("vessel", "inventory"),
+		rule{method: consignmentv1.ShippingService_WatchConsignments_FullMethodName, route: "GET /v1/consignments:watch", path: "/v1/consignments:watch?last_event_id=none",
+			request: &consignmentv1.WatchConsignmentsRequest{LastEventId: "none"}}.answers(unknown, invalid, invalid, invalid, denied),
+		rule{method: consignmentv1.ShippingService_WatchConsignments_FullMethodName, about: "of a customer", route: "GET /v1/consignments:watch",
+			path:    "/v1/consignments:watch?last_event_id=none&customer_id=" + w.mine.UserID,
+			request: &consignmentv1.WatchConsignmentsRequest{LastEventId: "none", CustomerId: w.mine.UserID}}.answers(unknown, invalid, denied, invalid, denied),
+		rule{method: consignmentv1.ShippingService_ImportConsignments_FullMethodName,
+			request: &consignmentv1.ImportConsignmentsRequest{}}.answers(unknown, invalid, invalid, invalid, denied),
 
 		rule{method: vesselv1.VesselService_CreateVessel_FullMethodName, route: "POST /v1/vessels",
 			request: &vesselv1.CreateVesselRequest{}}.answers(unknown, denied, denied, invalid, denied),
@@ -182,6 +189,8 @@ func (w world) rules() []rule {
 		rule{method: opsv1.OpsService_PingPong_FullMethodName,
 			request: &opsv1.PingPongRequest{AppId: "vessel"}}.answers(unknown, yes, yes, yes, yes),
 
+		rule{method: opsv1.OpsService_PublishEvent_FullMethodName, route: "POST /v1/topics/{topic}:publish", path: "/v1/topics/nowhere:publish",
+			request: &opsv1.PublishEventRequest{Topic: "nowhere"}}.answers(unknown, denied, denied, hidden, denied),
 		rule{method: opsv1.OpsService_ListDeadLetters_FullMethodName, route: "GET /v1/apps/{app_id}/deadLetters", path: "/v1/apps/vessel/deadLetters",
 			request: &opsv1.ListDeadLettersRequest{AppId: "vessel"}}.answers(unknown, denied, denied, denied, yes),
 		rule{method: opsv1.OpsService_ReplayDeadLetters_FullMethodName, route: "POST /v1/apps/{app_id}/deadLetters:replay", path: "/v1/apps/vessel/deadLetters:replay",

@@ -71,13 +71,24 @@ func (g *Guard) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 	return handle(ctx, req)
 }
 
-// Stream guards streams. Nothing passes on a stream after the token that began it has ended.
+// Stream guards streams. Nothing passes on a stream after the token that began it has ended, and with the
+// token its context ends, so that a handler that waits does not outlast it.
 func (g *Guard) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	ctx, err := g.enter(stream.Context(), info.FullMethod)
 	if err != nil {
 		return err
 	}
-	return handle(srv, guarded{ServerStream: stream, ctx: ctx, until: From(ctx).until, now: g.cfg.Now})
+	until, ended := From(ctx).until, refusal(token.ErrExpired)
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, until.Sub(g.cfg.Now()), ended)
+		defer cancel()
+	}
+	err = handle(srv, guarded{ServerStream: stream, ctx: ctx, until: until, now: g.cfg.Now})
+	if err != nil && errors.Is(context.Cause(ctx), ended) {
+		return ended // whatever the handler made of it
+	}
+	return err
 }
 
 type guarded struct {

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -249,6 +250,33 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A stream on which nothing happens ends with its token, and says why.
+func TestQuietStreamEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	w := newWorld(t, func(cfg *auth.GuardConfig) { cfg.Now = func() time.Time { return time.Now().Add(59 * time.Second) } })
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs(bearer(w.User(t, "o", auth.Operator))...)) // for a minute
+	for name, wait := range map[string]func(ctx context.Context) error{
+		"the end itself": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		"its cause":      func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) },
+		"another error":  func(ctx context.Context) error { <-ctx.Done(); return status.Error(codes.Unavailable, "broken") },
+	} {
+		err := w.guard.Stream(nil, stream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: "/fleet"}, func(_ any, s grpc.ServerStream) error {
+			return wait(s.Context())
+		})
+		if status.Code(err) != codes.Unauthenticated || time.Since(began) > 30*time.Second {
+			t.Errorf("%s: ended with %v after %s, want UNAUTHENTICATED", name, err, time.Since(began))
+		}
+	}
+	// One that ends before its token does with what its handler says.
+	early := status.Error(codes.Unavailable, "broken")
+	w = newWorld(t, nil)
+	ctx = metadata.NewIncomingContext(t.Context(), metadata.Pairs(bearer(w.User(t, "o", auth.Operator))...))
+	if err := w.guard.Stream(nil, stream{ctx: ctx}, &grpc.StreamServerInfo{FullMethod: "/fleet"}, func(any, grpc.ServerStream) error { return early }); !errors.Is(err, early) {
+		t.Errorf("ended with %v, want %v", err, early)
 	}
 }
 

@@ -12,7 +12,8 @@
 // it on which sealed page an id is that was added on a condition. Entries are numbered from 0 within
 // their chain, for good: the place of one that was removed stays empty, and a page of empty places is noted
 // in the head and deleted. A page token is the next number of each chain, so neither new entries
-// nor time move it.
+// nor time move it. In the same way a list that nothing is removed from is read forwards, as a log:
+// [Scope.Snapshot].
 package pages
 
 import (

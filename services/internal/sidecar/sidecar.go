@@ -95,8 +95,21 @@ func (a app) away(err error) error {
 // NewStream says that it is a stream: else Dapr's time-out would cover the whole of it.
 func (a app) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	ctx = metadata.AppendToOutgoingContext(request.Forward(ctx), "dapr-app-id", a.id, "dapr-stream", "true")
-	return a.conn.NewStream(ctx, desc, method, opts...)
+	stream, err := a.conn.NewStream(ctx, desc, method, opts...)
+	if err != nil {
+		return nil, a.away(err)
+	}
+	return answers{stream, a}, nil
 }
+
+// answers is a stream whose errors are worded as those of a call are.
+type answers struct {
+	grpc.ClientStream
+
+	from app
+}
+
+func (s answers) RecvMsg(m any) error { return s.from.away(s.ClientStream.RecvMsg(m)) }
 
 func withToken(ctx context.Context, token string) context.Context {
 	if token == "" {

@@ -114,10 +114,19 @@ func TestErrorsOfCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fake := sidecartest.New()
-			fake.App(t, "harbour", harbour{ping: func(context.Context, *opsv1.PingRequest) (*opsv1.PingResponse, error) {
-				return nil, c.answer
-			}}.register)
-			_, err := opsv1.NewOpsServiceClient(fake.Sidecar(t).App("harbour")).Ping(t.Context(), &opsv1.PingRequest{})
+			fake.App(t, "harbour", harbour{
+				ping:     func(context.Context, *opsv1.PingRequest) (*opsv1.PingResponse, error) { return nil, c.answer },
+				pingPong: func(pingStream) error { return c.answer },
+			}.register)
+			client := opsv1.NewOpsServiceClient(fake.Sidecar(t).App("harbour"))
+			_, err := client.Ping(t.Context(), &opsv1.PingRequest{})
+			stream, streamErr := client.PingPong(t.Context())
+			if streamErr == nil {
+				_, streamErr = stream.Recv()
+			}
+			if status.Code(streamErr) != status.Code(err) || status.Convert(streamErr).Message() != status.Convert(err).Message() {
+				t.Errorf("a stream ends with %v, a call with %v", streamErr, err)
+			}
 			got := failure.From(err)
 			if got.Code() != c.code {
 				t.Fatalf("got %v, want %v", err, c.code)

@@ -1048,7 +1048,7 @@ type WatchConsignmentsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the watch has come to: the last_event_id with which it goes on after this.
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	// What is told.
+	// What is told. Between services, nothing is a sign of life.
 	//
 	// Types that are valid to be assigned to What:
 	//

@@ -24,6 +24,7 @@ type Server struct {
 	consignmentv1.UnimplementedShippingServiceServer
 
 	bookings *consignment.Bookings
+	watches  *consignment.Watches
 	doorman  Doorman
 	stopping <-chan struct{}
 	create   *batch.Batcher[consignment.Order, *consignmentv1.CreateConsignmentResponse]
@@ -34,9 +35,9 @@ type Doorman interface {
 	Check(token, method string) (auth.Caller, error)
 }
 
-// Register puts the service on a server. Streams end when stopping is closed.
-func Register(server grpc.ServiceRegistrar, bookings *consignment.Bookings, doorman Doorman, stopping <-chan struct{}) {
-	s := &Server{bookings: bookings, doorman: doorman, stopping: stopping}
+// Register puts the service on a server. Imports end when stopping is closed.
+func Register(server grpc.ServiceRegistrar, bookings *consignment.Bookings, watches *consignment.Watches, doorman Doorman, stopping <-chan struct{}) {
+	s := &Server{bookings: bookings, watches: watches, doorman: doorman, stopping: stopping}
 	s.create = batch.New(batch.Config{Max: 128, InFlight: 4, Timeout: 20 * time.Second}, s.createMany)
 	consignmentv1.RegisterShippingServiceServer(server, s)
 }
@@ -146,12 +147,9 @@ func (s *Server) GetConsignment(ctx context.Context, req *consignmentv1.GetConsi
 
 // ListConsignments implements the contract.
 func (s *Server) ListConsignments(ctx context.Context, req *consignmentv1.ListConsignmentsRequest) (*consignmentv1.ListConsignmentsResponse, error) {
-	customer := req.GetCustomerId()
-	if owner := auth.Owner(ctx); owner != "" {
-		if err := ownOnly(owner, customer); err != nil {
-			return nil, err
-		}
-		customer = owner
+	customer, err := customerOf(ctx, req.GetCustomerId())
+	if err != nil {
+		return nil, err
 	}
 	page, next, err := s.bookings.Page(ctx, customer, req.GetPageSize(), req.GetPageToken())
 	if err != nil {
@@ -171,6 +169,15 @@ func (s *Server) CancelConsignment(ctx context.Context, req *consignmentv1.Cance
 		return nil, err
 	}
 	return &consignmentv1.CancelConsignmentResponse{Consignment: toProto(&c)}, nil
+}
+
+// customerOf returns whose consignments the caller sees who asks for those of a customer, or of all for "".
+func customerOf(ctx context.Context, asked string) (string, error) {
+	owner := auth.Owner(ctx)
+	if owner == "" {
+		return asked, nil
+	}
+	return owner, ownOnly(owner, asked)
 }
 
 // ownOnly refuses a customer_id that is not the owner's.

@@ -33,9 +33,11 @@ import (
 
 // world is behind the service: room and containers for all, and a store in memory.
 type world struct {
-	mu    sync.Mutex
-	rows  map[string]consignment.Consignment
-	order []string
+	mu     sync.Mutex
+	rows   map[string]consignment.Consignment
+	order  []string
+	log    []consignment.Consignment // as they were
+	notify func()
 }
 
 func (w *world) Release(context.Context, []*consignment.Consignment) error { return nil }
@@ -61,11 +63,13 @@ func (w *world) Unclaim(context.Context, []string, []string) {}
 
 func (w *world) Commit(_ context.Context, lots []*consignment.Lot) error {
 	w.mu.Lock()
+	defer w.notify()
 	defer w.mu.Unlock()
 	for _, l := range lots {
 		for _, b := range l.Bookings {
 			w.rows[b.ID] = b.Consignment
 			w.order = append(w.order, b.ID)
+			w.log = append(w.log, b.Consignment)
 		}
 	}
 	return nil
@@ -73,10 +77,12 @@ func (w *world) Commit(_ context.Context, lots []*consignment.Lot) error {
 
 func (w *world) Cancel(_ context.Context, c *consignment.Consignment, reason string) error {
 	w.mu.Lock()
+	defer w.notify()
 	defer w.mu.Unlock()
 	row := w.rows[c.ID]
 	row.Cancel(reason, noon.Add(time.Hour))
 	w.rows[c.ID] = row
+	w.log = append(w.log, row)
 	return nil
 }
 
@@ -117,6 +123,7 @@ func (s speaking) Invoke(ctx context.Context, method string, args, reply any, op
 	return s.ClientConn.Invoke(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+s.token), method, args, reply, opts...)
 }
 
+// NewStream is Invoke for streams.
 func (s speaking) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	return s.ClientConn.NewStream(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+s.token), desc, method, opts...)
 }
@@ -136,6 +143,7 @@ func openUntil(t *testing.T, authority *authtest.Authority, stopping <-chan stru
 	var mu sync.Mutex
 	ids := 0
 	server := serve.NewServer(log, guard)
+	watches := consignment.NewWatches(t.Context(), w, log)
 	rpc.Register(server, consignment.NewBookings(consignment.Config{
 		Vessels: w, Depots: w, Store: w, Now: func() time.Time { return noon }, Log: log,
 		NewID: func() string {
@@ -144,7 +152,7 @@ func openUntil(t *testing.T, authority *authtest.Authority, stopping <-chan stru
 			ids++
 			return fmt.Sprintf("c%d", ids)
 		},
-	}), guard, stopping)
+	}), watches, guard, stopping)
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)

@@ -1,21 +1,19 @@
 // Package store keeps consignments in the state store.
 //
 // Keys: "consignment/<id>" is a consignment; "list/consignment/…" the pages that list them, of all
-// and of each customer; "seats", "claims/<seat>" and "outbox/<term>/<slot>" are which replicas
+// and of each customer, "list/cancellation/…" those of the attempts to cancel them; "seats", "claims/<seat>" and "outbox/<term>/<slot>" are which replicas
 // there are, what each is booking at present, and its events not yet taken by the broker.
 package store
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"sync"
 	"time"
 
-	eventv1 "seaport.example/proto/seaport/event/v1"
 	"seaport.example/services/consignment/internal/consignment"
 	"seaport.example/services/consignment/internal/topic"
 	"seaport.example/services/internal/document"
@@ -61,6 +59,9 @@ type Store struct {
 
 	announce topic.Announcer
 	writing  sync.Mutex
+
+	cancellations cancellations
+	notify        func() // of what was committed
 }
 
 var _ consignment.Store = (*Store)(nil)
@@ -75,6 +76,8 @@ func New(cfg Config) *Store {
 		announce: topic.Announcer{Encoding: cfg.Encoding},
 	}
 	s.writer = s.list.Writer()
+	s.cancellations = newCancellations(s, cfg.State)
+	s.notify = func() {}
 	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: cfg.Publisher, Apply: s.apply, Log: cfg.Log})
 	s.seat = seat.New(seat.Config{State: cfg.State, Lease: cfg.Lease, Finish: s.finish, Log: cfg.Log})
 	s.claims = newClaims(cfg.State, s.seat, cfg.Now)
@@ -142,53 +145,9 @@ func (s *Store) commit(ctx context.Context, lots []*consignment.Lot) error {
 		err = s.outbox.Commit(ctx, held, append(items, listed...), events)
 	}
 	s.writer.Done(err == nil)
+	s.notify()
 	return err
 }
-
-// Cancel stores the event first and changes the consignment as the event is applied: the change
-// needs a condition, which a transaction must not carry.
-func (s *Store) Cancel(ctx context.Context, c *consignment.Consignment, reason string) error {
-	cancelled, err := s.announce.Cancelled(c, reason, s.now().UTC())
-	if err != nil {
-		return err
-	}
-	held, err := s.seat.Current(ctx)
-	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
-		defer cancel()
-		err = s.outbox.Commit(ctx, held, nil, []sidecar.Event{cancelled})
-	}
-	if err != nil {
-		return failure.Unavailable(err, "the cancellation could not be stored now; try again")
-	}
-	return nil
-}
-
-// apply does what events entail here: a cancellation is carried out.
-func (s *Store) apply(ctx context.Context, events []sidecar.Event) error {
-	for _, e := range events {
-		if e.Topic != event.ConsignmentCancelled {
-			continue
-		}
-		var cancelled eventv1.ConsignmentCancelled
-		if err := event.Decode(e, &cancelled); err != nil {
-			return err
-		}
-		_, err := s.docs.Update(ctx, cancelled.GetConsignmentId(), func(c *consignment.Consignment) error {
-			if !c.Exists() {
-				return errGone
-			}
-			c.Cancel(cancelled.GetReason(), cancelled.GetCancelTime().AsTime())
-			return nil
-		})
-		if err != nil && !errors.Is(err, errGone) {
-			return err
-		}
-	}
-	return nil
-}
-
-var errGone = errors.New("there is no such consignment")
 
 // Get returns a consignment; the zero one when there is none.
 func (s *Store) Get(ctx context.Context, id string) (consignment.Consignment, error) {
@@ -202,11 +161,15 @@ func (s *Store) GetMany(ctx context.Context, ids []string) (map[string]consignme
 
 // Page lists ids, the newest first.
 func (s *Store) Page(ctx context.Context, customer string, size int32, token string) (ids []string, next string, err error) {
-	scope := everybody
-	if customer != "" {
-		scope = scopeOf(customer)
+	return s.list.Page(ctx, listOf(customer), size, token)
+}
+
+// listOf names the list of a customer, or that of all for "".
+func listOf(customer string) string {
+	if customer == "" {
+		return everybody
 	}
-	return s.list.Page(ctx, scope, size, token)
+	return scopeOf(customer)
 }
 
 // scopeOf names a customer's list, whatever characters the customer's id has.

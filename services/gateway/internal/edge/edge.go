@@ -34,6 +34,7 @@ type Edge struct {
 	grpc     *grpc.Server
 	http     *http.Server
 	conn     *grpc.ClientConn
+	stop     context.CancelFunc // ends what would not end by itself
 }
 
 // Listen opens the port.
@@ -43,7 +44,9 @@ func Listen(ctx context.Context, cfg Config) (*Edge, error) {
 		return nil, fmt.Errorf("listen on the public port: %w", err)
 	}
 	e := &Edge{listener: listener, inside: bufconn.Listen(1 << 20)}
-	if e.grpc, err = newServer(cfg); err != nil {
+	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	e.stop = stop
+	if e.grpc, err = newServer(stopping, cfg); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	// REST goes through the same server as gRPC, so that whatever guards one guards both.
@@ -70,8 +73,8 @@ func Listen(ctx context.Context, cfg Config) (*Edge, error) {
 	return e, nil
 }
 
-// newServer returns the gRPC server, behind its guard and limits.
-func newServer(cfg Config) (*grpc.Server, error) {
+// newServer returns the gRPC server, behind its guard and limits. Its watches end with stopping.
+func newServer(stopping context.Context, cfg Config) (*grpc.Server, error) {
 	guard := auth.NewGuard(auth.GuardConfig{App: cfg.App, Keys: cfg.Keys, Rules: access.Public, Insecure: cfg.Insecure})
 	// A little over the limit still arrives, so that the refusal can say what the limit is.
 	opts := []grpc.ServerOption{grpc.MaxRecvMsgSize(2 * maxMessage)}
@@ -83,7 +86,7 @@ func newServer(cfg Config) (*grpc.Server, error) {
 	}
 	opts = append(opts, grpc.ChainUnaryInterceptor(limitSize, fillRequestID, limitTime))
 	server := serve.NewServer(cfg.Log, guard, opts...)
-	rpc.Register(server, rpc.Config{Apps: cfg.Sidecar, Keys: cfg.Keys, Insecure: cfg.Insecure})
+	rpc.Register(server, rpc.Config{Apps: cfg.Sidecar, Keys: cfg.Keys, Insecure: cfg.Insecure, Stopping: stopping})
 	healthv1.RegisterHealthServer(server, health.NewServer())
 	reflection.Register(server)
 	if methods := guard.Unguarded(server); len(methods) > 0 {
@@ -125,6 +128,7 @@ func (e *Edge) Serve(ctx context.Context) error {
 	case err = <-errs:
 	case <-ctx.Done():
 	}
+	e.stop()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if stopErr := e.http.Shutdown(drain); stopErr != nil {

@@ -94,7 +94,7 @@ func shut(origins []string, next http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", keyHeader, request.Header},
+		AllowedHeaders: []string{"Authorization", "Content-Type", keyHeader, request.Header, rest.LastEvent},
 		ExposedHeaders: []string{request.Header, "Retry-After", "WWW-Authenticate"},
 		MaxAge:         600,
 	}).Handler(next)

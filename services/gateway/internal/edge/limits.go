@@ -24,7 +24,11 @@ type limits struct {
 	nobody  *limit.Table // requests of callers who are not known, by address
 	shipper *limit.Table // requests by customer
 	staff   *limit.Table // requests by operator or admin
+	watcher *limit.Crowd // watches in progress, by caller
 }
+
+// watchesAtMost is how many watches a caller may have in progress: they cost memory here and reading behind.
+const watchesAtMost = 20
 
 func newLimits() *limits {
 	table := func(burst int, every time.Duration) *limit.Table {
@@ -38,6 +42,7 @@ func newLimits() *limits {
 		nobody:  table(200, time.Second/50),
 		shipper: table(1_000, time.Second/200),
 		staff:   table(40_000, time.Second/20_000),
+		watcher: limit.NewCrowd(watchesAtMost),
 	}
 }
 
@@ -72,6 +77,13 @@ func (l *limits) outsideStream(srv any, stream grpc.ServerStream, info *grpc.Str
 func (l *limits) insideStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	if err := l.count(stream.Context(), info.FullMethod, nil); err != nil {
 		return err
+	}
+	if info.FullMethod == consignmentv1.ShippingService_WatchConsignments_FullMethodName {
+		caller := keyOf(auth.From(stream.Context()))
+		if !l.watcher.Enter(caller) {
+			return failure.Exhausted(0, "you have %d watches in progress, and more are not allowed; end one first", watchesAtMost)
+		}
+		defer l.watcher.Leave(caller)
 	}
 	return handle(srv, stream)
 }
@@ -153,11 +165,14 @@ func (l *limits) countCaller(ctx context.Context, req any) error {
 	if caller.App != "" || caller.Has(auth.Operator) || caller.Has(auth.Admin) {
 		table = l.staff
 	}
-	if wait := table.Take(caller.User+" "+caller.App, n, time.Now()); wait > 0 {
+	if wait := table.Take(keyOf(caller), n, time.Now()); wait > 0 {
 		return failure.Exhausted(wait, "too many requests; try again in %s, and book many consignments by one batch", inWords(wait))
 	}
 	return nil
 }
+
+// keyOf returns what a caller who is known counts as.
+func keyOf(c auth.Caller) string { return c.User + " " + c.App }
 
 func (l *limits) takeNobody(ctx context.Context) error {
 	if wait := l.nobody.Take(network(ctx), 1, time.Now()); wait > 0 {

@@ -83,7 +83,8 @@ func TestFullTable(t *testing.T) {
 	}
 }
 
-// Buckets that are full again are forgotten while others come.
+// Buckets that are full again are forgotten while others come: which of them is left to chance, but hardly any
+// stays.
 func TestIdleIsForgotten(t *testing.T) {
 	t.Parallel()
 	table := limit.New(limit.Rate{Burst: 1, Every: time.Second}, limit.DefaultKeys)
@@ -96,7 +97,7 @@ func TestIdleIsForgotten(t *testing.T) {
 	for i := range 10_000 {
 		table.Take("later"+strconv.Itoa(i), 1, noon.Add(time.Minute))
 	}
-	if n := table.Len(); n > 10_000 {
-		t.Errorf("it still knows %d", n)
+	if n := table.Len(); n > 10_100 {
+		t.Errorf("it knows %d, and 10,000 of them are in use", n)
 	}
 }

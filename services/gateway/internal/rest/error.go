@@ -33,12 +33,6 @@ type violation struct {
 // WriteError answers with an error. A caller who is not known is told how to become so (RFC 6750), one
 // who asks too often when to come back (RFC 9110, in seconds).
 func WriteError(w http.ResponseWriter, httpCode int, e *failure.Error) {
-	body := errorBody{Error: errorDetail{
-		Code: httpCode, Status: statusName(e), Message: e.GRPCStatus().Message(), Violations: []violation{},
-	}}
-	for _, v := range e.Violations() {
-		body.Error.Violations = append(body.Error.Violations, violation(v))
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if httpCode == http.StatusUnauthorized {
@@ -48,7 +42,17 @@ func WriteError(w http.ResponseWriter, httpCode int, e *failure.Error) {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
 	w.WriteHeader(httpCode)
-	_ = json.NewEncoder(w).Encode(body)
+	_ = json.NewEncoder(w).Encode(bodyOf(httpCode, e))
+}
+
+func bodyOf(httpCode int, e *failure.Error) errorBody {
+	body := errorBody{Error: errorDetail{
+		Code: httpCode, Status: statusName(e), Message: e.GRPCStatus().Message(), Violations: []violation{},
+	}}
+	for _, v := range e.Violations() {
+		body.Error.Violations = append(body.Error.Violations, violation(v))
+	}
+	return body
 }
 
 // statusName returns the code as the standard spells it: "NotFound" is "NOT_FOUND".

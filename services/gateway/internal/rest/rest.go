@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -43,6 +44,7 @@ POST /v1/tokens:revoke       log out
 GET  /v1/users/me            who you are
 
 GET  /v1/consignments        what was booked, the newest first
+GET  /v1/consignments:watch  what happens to them, as Server-Sent Events
 POST /v1/consignments        book a consignment
 GET  /v1/vessels             the fleet and the room on it
 GET  /v1/depots              the depots and their empty containers
@@ -63,6 +65,8 @@ type Config struct {
 	// Headers are those that reach the gRPC server as metadata of the same name, besides
 	// Authorization. None other does, however it is spelt.
 	Headers []string
+	// KeepAlive is how often a watch on which nothing happens shows that it is alive; 0 means 15 s.
+	KeepAlive time.Duration
 }
 
 // Handler returns the REST side of the gRPC server at the other end of conn.
@@ -103,15 +107,25 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, cfg Config) (http.Handl
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte(welcome))
 	})
-	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if e := illegible(r.Header, append(slices.Clone(cfg.Headers), "Authorization")); e != nil {
+	// The generated route of a watch would answer with lines of JSON.
+	mux.Handle("GET /v1/consignments:watch", legible(cfg.Headers, newWatch(conn, routes, marshaler, cfg)))
+	mux.Handle("/", legible(cfg.Headers, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		routes.ServeHTTP(w, r)
+	})))
+	return mux, nil
+}
+
+// legible refuses requests with headers that cannot be passed on.
+func legible(passedOn []string, next http.Handler) http.Handler {
+	names := append(slices.Clone(passedOn), "Authorization")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if e := illegible(r.Header, names); e != nil {
 			WriteError(w, httpStatus(e.Code()), e)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		routes.ServeHTTP(w, r)
-	}))
-	return mux, nil
+		next.ServeHTTP(w, r)
+	})
 }
 
 // only lets the named headers pass, under their own names.

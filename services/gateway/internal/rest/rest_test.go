@@ -38,7 +38,8 @@ import (
 
 // behind is a gRPC server that answers every method, and notes what it was asked.
 type behind struct {
-	answer func(method string) (proto.Message, error) // nil: an empty message
+	answer func(method string) (proto.Message, error)                      // nil: an empty message
+	stream func(ctx context.Context, send func(proto.Message) error) error // answers instead, if it is there
 
 	mu     sync.Mutex
 	method string
@@ -56,6 +57,9 @@ func (b *behind) handle(_ any, stream grpc.ServerStream) error {
 	b.method, b.asked = method, req.ProtoReflect().GetUnknown()
 	b.with, _ = metadata.FromIncomingContext(stream.Context())
 	b.mu.Unlock()
+	if b.stream != nil {
+		return b.stream(stream.Context(), func(m proto.Message) error { return stream.SendMsg(m) })
+	}
 	if b.answer == nil {
 		return stream.SendMsg(&emptypb.Empty{})
 	}
@@ -82,7 +86,7 @@ func (b *behind) handler(t *testing.T) http.Handler {
 	handler, err := rest.Handler(t.Context(), conn, rest.Config{
 		Health:  rest.Health(nil),
 		WebKeys: func() ([]byte, error) { return []byte(`{"keys":[]}`), nil },
-		Headers: []string{"x-request-id", "idempotency-key"},
+		Headers: []string{"x-request-id", "idempotency-key"}, KeepAlive: keepAlive,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 // Package rpc passes calls on to the services behind the gateway, in the name of their callers. It
 // translates and decides nothing. What it adds: bookings made at the same time share one crossing of
-// the sidecars, and a call that changes something has a request_id, since sidecars repeat calls whose
-// answer was lost.
+// the sidecars, a call that changes something has a request_id, since sidecars repeat calls whose answer
+// was lost, and a watch goes on when the service behind it, or something between, restarts.
 package rpc
 
 import (
@@ -29,6 +29,8 @@ type Config struct {
 	Keys *auth.Keys // by which the gateway makes itself known when it calls for several callers at once
 	// Insecure says that nobody shows a token, nor is asked for one.
 	Insecure bool
+	// Stopping ends when the gateway is about to: watches end then.
+	Stopping context.Context
 }
 
 // Register puts every public service on the gateway's server.

@@ -23,6 +23,8 @@ type shipping struct {
 	client  consignmentv1.ShippingServiceClient // in the name of the caller
 	carrier consignmentv1.ShippingServiceClient // in the name of the gateway, with bookings of many callers
 	create  *batch.Batcher[booking, *consignmentv1.CreateConsignmentResponse]
+
+	stopping context.Context // see Config
 }
 
 // booking is one of those that share a call.
@@ -36,7 +38,7 @@ type booking struct {
 type result = batch.Result[*consignmentv1.CreateConsignmentResponse]
 
 func newShipping(cfg Config) *shipping {
-	s := &shipping{client: consignmentv1.NewShippingServiceClient(cfg.passOn("consignment"))}
+	s := &shipping{client: consignmentv1.NewShippingServiceClient(cfg.passOn("consignment")), stopping: cfg.Stopping}
 	s.carrier = s.client
 	if !cfg.Insecure {
 		s.carrier = consignmentv1.NewShippingServiceClient(auth.AsApp(cfg.Apps.App("consignment"), "consignment", cfg.Keys))

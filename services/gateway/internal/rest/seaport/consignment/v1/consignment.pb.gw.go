@@ -209,6 +209,34 @@ func local_request_ShippingService_CancelConsignment_0(ctx context.Context, mars
 	return msg, metadata, err
 }
 
+var filter_ShippingService_WatchConsignments_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+
+func request_ShippingService_WatchConsignments_0(ctx context.Context, marshaler runtime.Marshaler, client extConsignmentv1.ShippingServiceClient, req *http.Request, pathParams map[string]string) (extConsignmentv1.ShippingService_WatchConsignmentsClient, runtime.ServerMetadata, error) {
+	var (
+		protoReq extConsignmentv1.WatchConsignmentsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_ShippingService_WatchConsignments_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	stream, err := client.WatchConsignments(ctx, &protoReq)
+	if err != nil {
+		return nil, metadata, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 // RegisterShippingServiceHandlerServer registers the http handlers for service ShippingService to "mux".
 // UnaryRPC     :call ShippingServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -314,6 +342,13 @@ func RegisterShippingServiceHandlerServer(ctx context.Context, mux *runtime.Serv
 			return
 		}
 		forward_ShippingService_CancelConsignment_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+
+	mux.Handle(http.MethodGet, pattern_ShippingService_WatchConsignments_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
 	})
 
 	return nil
@@ -440,6 +475,23 @@ func RegisterShippingServiceHandlerClient(ctx context.Context, mux *runtime.Serv
 		}
 		forward_ShippingService_CancelConsignment_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_ShippingService_WatchConsignments_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/seaport.consignment.v1.ShippingService/WatchConsignments", runtime.WithHTTPPathPattern("/v1/consignments:watch"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ShippingService_WatchConsignments_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ShippingService_WatchConsignments_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
@@ -449,6 +501,7 @@ var (
 	pattern_ShippingService_GetConsignment_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "consignments", "id"}, ""))
 	pattern_ShippingService_ListConsignments_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "consignments"}, ""))
 	pattern_ShippingService_CancelConsignment_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "consignments", "id"}, "cancel"))
+	pattern_ShippingService_WatchConsignments_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "consignments"}, "watch"))
 )
 
 var (
@@ -457,4 +510,5 @@ var (
 	forward_ShippingService_GetConsignment_0          = runtime.ForwardResponseMessage
 	forward_ShippingService_ListConsignments_0        = runtime.ForwardResponseMessage
 	forward_ShippingService_CancelConsignment_0       = runtime.ForwardResponseMessage
+	forward_ShippingService_WatchConsignments_0       = runtime.ForwardResponseStream
 )

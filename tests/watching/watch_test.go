@@ -1,0 +1,88 @@
+package watching
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
+	"seaport.example/tests/freight"
+	"seaport.example/tests/platform"
+)
+
+// Customers are told what happens to their own consignments, operators what happens to all, by gRPC as by
+// Server-Sent Events.
+func TestWatch(t *testing.T) {
+	p := platform.Shared(t, "--no-seed")
+	operator := p.Client(t)
+	vessel, depot := freight.Vessel(t, operator, 100, 100_000), freight.Depot(t, operator, 100)
+	one, other := p.Register(t), p.Register(t)
+	order := func() *consignmentv1.CreateConsignmentRequest {
+		order := freight.Order(vessel, 1, depot)
+		order.CustomerId = ""
+		return order
+	}
+	freight.Book(t, one.Client(t), order()) // before anybody watches
+	watchers := map[string][]*watcher{
+		one.UserID: {
+			watch(t, "one, gRPC", overGRPC(one.Client(t), "")),
+			watch(t, "one, SSE", overSSE(t, p, one.Caller, one.UserID)),
+			watch(t, "operator about one", overGRPC(operator, one.UserID)),
+		},
+		other.UserID: {watch(t, "other, SSE", overSSE(t, p, other.Caller, ""))},
+		"":           {watch(t, "operator, gRPC", overGRPC(operator, "")), watch(t, "operator, SSE", overSSE(t, p, p.As(t, platform.Operator), ""))},
+	}
+	var changes []string
+	own := make(map[string][]string)
+	for _, user := range []platform.User{one, other, one} {
+		c := user.Client(t)
+		booked := freight.Book(t, c, order())
+		own[user.UserID] = append(own[user.UserID], booked.GetId()+" booked", booked.GetId()+" cancelled")
+		if _, err := c.CancelConsignment(t.Context(), &consignmentv1.CancelConsignmentRequest{Id: booked.GetId()}); err != nil {
+			t.Fatal(err)
+		}
+		changes = append(changes, booked.GetId()+" booked", booked.GetId()+" cancelled")
+	}
+	own[""] = changes
+	for customer, all := range watchers {
+		for _, w := range all {
+			w.wantChanges(t, own[customer])
+		}
+	}
+}
+
+// A watch that cannot be is refused, with the field at fault.
+func TestRefusedWatch(t *testing.T) {
+	p := platform.Shared(t, "--no-seed")
+	one, other := p.Register(t), p.Register(t)
+	others := watch(t, "other", overGRPC(other.Client(t), ""))
+	for name, c := range map[string]struct {
+		request *consignmentv1.WatchConsignmentsRequest
+		code    codes.Code
+		http    int
+		field   string
+	}{
+		"the event of another": {&consignmentv1.WatchConsignmentsRequest{LastEventId: others.last}, codes.InvalidArgument, http.StatusBadRequest, "last_event_id"},
+		"rubbish":              {&consignmentv1.WatchConsignmentsRequest{LastEventId: "rubbish"}, codes.InvalidArgument, http.StatusBadRequest, "last_event_id"},
+		"long rubbish":         {&consignmentv1.WatchConsignmentsRequest{LastEventId: strings.Repeat("x", 10_000)}, codes.InvalidArgument, http.StatusBadRequest, "last_event_id"},
+		"another customer":     {&consignmentv1.WatchConsignmentsRequest{CustomerId: other.UserID}, codes.PermissionDenied, http.StatusForbidden, "customer_id"},
+	} {
+		stream, err := one.Client(t).WatchConsignments(t.Context(), c.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = stream.Recv()
+		if found := freight.Violations(err); status.Code(err) != c.code || len(found) != 1 || found[0].Field != c.field {
+			t.Errorf("%s: %v, %v; want %s of %s", name, err, found, c.code, c.field)
+		}
+		query := url.Values{"customer_id": {c.request.GetCustomerId()}, "last_event_id": {c.request.GetLastEventId()}}
+		answer := one.REST(t, "GET", "/v1/consignments:watch?"+query.Encode(), nil)
+		if answer.Status != c.http || !strings.HasPrefix(answer.Type, "application/json") || !strings.Contains(string(answer.Body), `"field":"`+c.field+`"`) {
+			t.Errorf("%s: answered %d %s %s", name, answer.Status, answer.Type, answer.Body)
+		}
+	}
+}
