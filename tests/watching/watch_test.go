@@ -3,6 +3,7 @@ package watching
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,5 +85,63 @@ func TestRefusedWatch(t *testing.T) {
 		if answer.Status != c.http || !strings.HasPrefix(answer.Type, "application/json") || !strings.Contains(string(answer.Body), `"field":"`+c.field+`"`) {
 			t.Errorf("%s: answered %d %s %s", name, answer.Status, answer.Type, answer.Body)
 		}
+	}
+}
+
+// Whoever does not take what is told holds up nobody, is told that it fell behind, and gets everything when it
+// reads on.
+func TestSlowWatcher(t *testing.T) {
+	p := platform.Shared(t, "--no-seed")
+	operator := p.Client(t)
+	const batches, each, containers = 6, 500, 10
+	vessel, depot := freight.Vessel(t, operator, batches*each*containers, 1_000_000), freight.Depot(t, operator, batches*each*containers)
+	customer := p.Register(t)
+	slow, err := customer.Client(t).WatchConsignments(t.Context(), &consignmentv1.WatchConsignmentsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := slow.Recv(); err != nil || first.GetStarted() == nil {
+		t.Fatalf("the watch begins with %v, %v", first, err)
+	}
+	quick := watch(t, "the quick one", overGRPC(operator, customer.UserID))
+
+	var want []string
+	for range batches {
+		request := &consignmentv1.BatchCreateConsignmentsRequest{}
+		for range each {
+			order := freight.Order(vessel, 1, slices.Repeat([]string{depot}, containers)...)
+			order.CustomerId, order.Description = customer.UserID, strings.Repeat("x", 1000)
+			request.Requests = append(request.Requests, order)
+		}
+		answer, err := operator.BatchCreateConsignments(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, result := range answer.GetResults() {
+			if result.GetResponse() == nil {
+				t.Fatalf("refused: %v", result.GetFailure())
+			}
+			want = append(want, result.GetResponse().GetConsignment().GetId()+" booked")
+		}
+	}
+	quick.wantChanges(t, want)
+
+	behind, got := 0, make(map[string]bool)
+	for len(got) < len(want) {
+		answer, err := slow.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case answer.GetFellBehind() != nil:
+			behind++
+		case got[answer.GetChange().GetConsignment().GetId()]:
+			t.Fatalf("told twice: %v", answer)
+		default:
+			got[answer.GetChange().GetConsignment().GetId()] = true
+		}
+	}
+	if behind != 1 {
+		t.Errorf("the slow one is told %d times that it fell behind", behind)
 	}
 }

@@ -60,29 +60,27 @@ func (w *Watches) Watch(ctx context.Context, customer, mark string, tell func(No
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(w.stopping, func() { cancel(stops) })()
-	followed := w.follow(customer)
-	defer w.leave(customer)
-
 	at, err := w.begin(ctx, customer, mark)
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	one := &watcher{log: w.log, customer: customer, tail: followed, at: at, tell: tell}
+	one := &watcher{log: w.log, customer: customer, tail: w.follow(customer), at: at, tell: tell}
+	defer w.leave(customer)
 	return causeOf(ctx, one.run(ctx))
 }
 
 // begin returns the position at which a watch begins.
 func (w *Watches) begin(ctx context.Context, customer, mark string) (Position, error) {
+	at, ok := w.log.ParseMark(customer, mark)
+	if mark != "" && !ok {
+		return nil, failure.Invalid("last_event_id", "is not from a watch of these consignments; leave it out to watch from now on")
+	}
 	end, err := w.log.End(ctx, customer)
 	if err != nil {
 		return nil, failure.Unavailable(err, "the watch could not begin now; try again")
 	}
 	if mark == "" {
 		return end, nil
-	}
-	at, ok := w.log.ParseMark(customer, mark)
-	if !ok {
-		return nil, failure.Invalid("last_event_id", "is not from a watch of these consignments; leave it out to watch from now on")
 	}
 	if !end.covers(at) {
 		return nil, failure.Invalid("last_event_id", "is beyond what has happened; leave it out to watch from now on")

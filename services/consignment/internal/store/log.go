@@ -75,37 +75,45 @@ func (s *Store) ParseMark(customer, mark string) (consignment.Position, bool) {
 // Notify has f called whenever this process may have added to the log. Call it before the store is used.
 func (s *Store) Notify(f func()) { s.notify = f }
 
-// Read returns what happened from a position on. Cancellations come after all bookings that are to be
-// read, so that none comes before its booking.
+// Read returns what happened from a position on.
 func (s *Store) Read(ctx context.Context, customer string, from consignment.Position) (consignment.Reading, error) {
-	booked, cancelled, err := s.snapshots(ctx, customer)
+	places, more, err := s.places(ctx, customer, from)
 	if err != nil {
 		return consignment.Reading{}, err
+	}
+	return s.reading(ctx, places, more)
+}
+
+// places returns the entries from a position on, some at a time. Cancellations come after all bookings that
+// are there, so that none comes before its booking.
+func (s *Store) places(ctx context.Context, customer string, from consignment.Position) (places []place, more bool, err error) {
+	booked, cancelled, err := s.snapshots(ctx, customer)
+	if err != nil {
+		return nil, false, err
 	}
 	fromBooked, fromCancelled := halves(from)
 	entries, more, err := booked.After(ctx, fromBooked, logRead)
 	if err != nil {
-		return consignment.Reading{}, err
+		return nil, false, err
 	}
-	places := make([]place, 0, logRead)
 	for _, e := range entries {
 		places = append(places, place{id: e.ID, chain: e.Chain, number: e.Number})
 	}
-	if left := logRead - len(places); !more && left > 0 {
-		if entries, more, err = cancelled.After(ctx, fromCancelled, left); err != nil {
-			return consignment.Reading{}, err
-		}
-		for _, e := range entries {
-			p := place{chain: seat.Count + e.Chain, number: e.Number}
-			if p.id, p.attempt, err = parseAttempt(e.ID); err != nil {
-				return consignment.Reading{}, err
-			}
-			places = append(places, p)
-		}
-	} else {
-		more = true
+	left := logRead - len(places)
+	if more || left == 0 {
+		return places, true, nil
 	}
-	return s.reading(ctx, places, more)
+	if entries, more, err = cancelled.After(ctx, fromCancelled, left); err != nil {
+		return nil, false, err
+	}
+	for _, e := range entries {
+		p := place{chain: seat.Count + e.Chain, number: e.Number}
+		if p.id, p.attempt, err = parseAttempt(e.ID); err != nil {
+			return nil, false, err
+		}
+		places = append(places, p)
+	}
+	return places, more, nil
 }
 
 // reading reads the consignments of places, of the first of them if they are very large.
