@@ -48,7 +48,11 @@ func watchWhileRestarting(t *testing.T, victims []string, flags ...string) {
 			order.CustomerId = customer.UserID
 		}
 	}
-	all := []*watcher{watch(t, "operator, gRPC", overGRPC(operator, "")), watch(t, "operator, SSE", overSSE(t, p, p.As(t, platform.Operator), ""))}
+	all := []*watcher{
+		watch(t, "operator, gRPC", overGRPC(operator, "")),
+		watch(t, "operator, SSE", overSSE(t, p, p.As(t, platform.Operator), "")),
+		watch(t, "operator, command line", overCLI(t, p.As(t, platform.Operator))),
+	}
 	own := []*watcher{watch(t, "customer, gRPC", overGRPC(customer.Client(t), "")), watch(t, "customer, SSE", overSSE(t, p, customer.Caller, ""))}
 
 	var cancelling sync.WaitGroup
@@ -75,7 +79,7 @@ func watchWhileRestarting(t *testing.T, victims []string, flags ...string) {
 		w.wantChanges(t, stored(t, operator, customer.UserID))
 		breaks += w.breaks
 	}
-	t.Logf("%d changes, %d of the customer; four watches broke off %d times", len(all[0].told()), len(own[0].told()), breaks)
+	t.Logf("%d changes, %d of the customer; watches broke off %d times", len(all[0].told()), len(own[0].told()), breaks)
 }
 
 // cancel cancels half of the consignments, each by two callers at once, who insist.
