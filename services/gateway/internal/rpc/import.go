@@ -6,13 +6,16 @@ import (
 	"io"
 
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
+	"seaport.example/services/internal/failure"
 )
 
 // ImportConsignments passes lines on, and results back, message by message: what one end does not take, the
 // other does not get rid of.
 func (s *shipping) ImportConsignments(stream consignmentv1.ShippingService_ImportConsignmentsServer) error {
-	ctx, cancel := context.WithCancel(stream.Context())
-	defer cancel()
+	stops := failure.Unavailable(nil, "the gateway stops; send the lines without a result again")
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(s.stopping, func() { cancel(stops) })()
 	behind, err := s.client.ImportConsignments(ctx)
 	if err != nil {
 		return err
@@ -25,7 +28,7 @@ func (s *shipping) ImportConsignments(stream consignmentv1.ShippingService_Impor
 				return
 			}
 			if err != nil {
-				cancel() // the caller is gone, or may not go on
+				cancel(err) // the caller is gone, or may not go on
 				return
 			}
 			if behind.Send(lines) != nil {
@@ -37,6 +40,9 @@ func (s *shipping) ImportConsignments(stream consignmentv1.ShippingService_Impor
 		results, err := behind.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
 		}
 		if err != nil {
 			return err

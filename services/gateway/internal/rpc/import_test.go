@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -26,7 +27,7 @@ func (i *importer) ImportConsignments(stream consignmentv1.ShippingService_Impor
 	return i.take(stream)
 }
 
-// importing is a gateway in front of such a service.
+// importing is an import through a gateway in front of such a service. The gateway stops with ctx.
 func importing(ctx context.Context, t *testing.T, take func(consignmentv1.ShippingService_ImportConsignmentsServer) error) consignmentv1.ShippingService_ImportConsignmentsClient {
 	t.Helper()
 	behind := apps{"consignment": listen(t, func(s *grpc.Server) {
@@ -35,8 +36,8 @@ func importing(ctx context.Context, t *testing.T, take func(consignmentv1.Shippi
 	for _, app := range append(rpc.Behind, "gateway") {
 		behind[app] = behind["consignment"]
 	}
-	c := consignmentv1.NewShippingServiceClient(listen(t, func(s *grpc.Server) { rpc.Register(s, rpc.Config{Apps: behind, Insecure: true}) }))
-	stream, err := c.ImportConsignments(ctx)
+	c := consignmentv1.NewShippingServiceClient(listen(t, func(s *grpc.Server) { rpc.Register(s, rpc.Config{Apps: behind, Insecure: true, Stopping: ctx}) }))
+	stream, err := c.ImportConsignments(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +116,10 @@ func TestImportEndsWithItsError(t *testing.T) {
 	}
 }
 
-// A caller who leaves ends the import behind the gateway too.
-func TestImportEndsWithItsCaller(t *testing.T) {
+// A gateway that stops ends its imports, and says what to do; so the service does not go on with them.
+func TestImportEndsWithTheGateway(t *testing.T) {
 	t.Parallel()
-	ctx, leave := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(t.Context())
 	left := make(chan error, 1)
 	stream := importing(ctx, t, func(stream consignmentv1.ShippingService_ImportConsignmentsServer) error {
 		if req, err := stream.Recv(); err != nil || stream.Send(resultsOf(req)) != nil {
@@ -134,7 +135,10 @@ func TestImportEndsWithItsCaller(t *testing.T) {
 	if _, err := stream.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	leave()
+	stop()
+	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "without a result") {
+		t.Errorf("the caller got %v, want UNAVAILABLE", err)
+	}
 	if err := <-left; status.Code(err) != codes.Canceled {
 		t.Errorf("the service got %v, want CANCELLED", err)
 	}

@@ -29,7 +29,7 @@ type Config struct {
 	Keys *auth.Keys // by which the gateway makes itself known when it calls for several callers at once
 	// Insecure says that nobody shows a token, nor is asked for one.
 	Insecure bool
-	// Stopping ends when the gateway is about to: watches end then.
+	// Stopping ends when the gateway is about to: watches and imports end then.
 	Stopping context.Context
 }
 
