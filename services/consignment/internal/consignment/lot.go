@@ -43,11 +43,11 @@ func (l *Lot) Weight() int32 {
 
 // Containers counts those of all its bookings.
 func (l *Lot) Containers() int32 {
-	n := 0
+	var sum int32
 	for _, b := range l.Bookings {
-		n += len(b.Consignment.Containers)
+		sum += int32(len(b.Consignment.Containers)) //nolint:gosec // bounded by an order's containers
 	}
-	return int32(n) //nolint:gosec // bounded by maxLot
+	return sum
 }
 
 // Pickups adds up the containers of all its bookings by origin, in the order of first mention.
