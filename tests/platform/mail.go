@@ -12,12 +12,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Mail is an e-mail that the mail catcher has kept.
 type Mail struct {
 	File      string
-	To        []string // who the mail server was told
+	Time      time.Time // when the mail server took it
+	To        []string  // who the mail server was told
 	Subject   string
 	MessageID string // without angle brackets
 	Header    mail.Header
@@ -67,6 +69,10 @@ func readMail(path string) (Mail, error) {
 		return Mail{}, err
 	}
 	m := Mail{File: path, Header: message.Header}
+	stamp, _, _ := strings.Cut(filepath.Base(path), "-")
+	if m.Time, err = time.Parse("20060102T150405.000000000Z", stamp); err != nil {
+		return Mail{}, fmt.Errorf("its name: %w", err)
+	}
 	for to := range strings.SplitSeq(message.Header.Get("X-Envelope-To"), ",") {
 		m.To = append(m.To, strings.TrimSpace(to))
 	}
