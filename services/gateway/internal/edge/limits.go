@@ -24,11 +24,26 @@ type limits struct {
 	nobody  *limit.Table // requests of callers who are not known, by address
 	shipper *limit.Table // requests by customer
 	staff   *limit.Table // requests by operator or admin
-	watcher *limit.Crowd // watches in progress, by caller
+
+	lasting map[string]crowd // streams in progress, by method and caller
 }
 
-// watchesAtMost is how many watches a caller may have in progress: they cost memory here and reading behind.
-const watchesAtMost = 20
+// crowd is streams of a kind, of which a caller may have so many in progress.
+type crowd struct {
+	*limit.Crowd
+
+	most int
+	what string
+}
+
+func newCrowd(most int, what string) crowd { return crowd{limit.NewCrowd(most), most, what} }
+
+const (
+	// watchesAtMost: a watch costs memory here and reading behind.
+	watchesAtMost = 20
+	// importsAtMost: an import takes all that it gets, and its lines are not counted one by one.
+	importsAtMost = 4
+)
 
 func newLimits() *limits {
 	table := func(burst int, every time.Duration) *limit.Table {
@@ -42,7 +57,10 @@ func newLimits() *limits {
 		nobody:  table(200, time.Second/50),
 		shipper: table(1_000, time.Second/200),
 		staff:   table(40_000, time.Second/20_000),
-		watcher: limit.NewCrowd(watchesAtMost),
+		lasting: map[string]crowd{
+			consignmentv1.ShippingService_WatchConsignments_FullMethodName:  newCrowd(watchesAtMost, "watches"),
+			consignmentv1.ShippingService_ImportConsignments_FullMethodName: newCrowd(importsAtMost, "imports"),
+		},
 	}
 }
 
@@ -78,12 +96,12 @@ func (l *limits) insideStream(srv any, stream grpc.ServerStream, info *grpc.Stre
 	if err := l.count(stream.Context(), info.FullMethod, nil); err != nil {
 		return err
 	}
-	if info.FullMethod == consignmentv1.ShippingService_WatchConsignments_FullMethodName {
+	if crowd, lasts := l.lasting[info.FullMethod]; lasts {
 		caller := keyOf(auth.From(stream.Context()))
-		if !l.watcher.Enter(caller) {
-			return failure.Exhausted(0, "you have %d watches in progress, and more are not allowed; end one first", watchesAtMost)
+		if !crowd.Enter(caller) {
+			return failure.Exhausted(0, "you have %d %s in progress, and more are not allowed; end one first", crowd.most, crowd.what)
 		}
-		defer l.watcher.Leave(caller)
+		defer crowd.Leave(caller)
 	}
 	return handle(srv, stream)
 }
