@@ -17,7 +17,7 @@ import (
 func writeDeadLetters(w io.Writer, page *opsv1.ListDeadLettersResponse) error {
 	if len(page.GetDeadLetters()) == 0 {
 		text := "No dead letters."
-		if page.GetNextPageToken() != "" { // a page keeps the places of those that are gone
+		if page.GetNextPageToken() != "" { // a crash may have left places of those that are gone
 			text = "No dead letters are left on this page."
 		}
 		_, err := fmt.Fprintln(w, text)
