@@ -17,8 +17,10 @@ import (
 
 // Bounds of an import.
 const (
-	maxLines    = 500     // of a message; also, how many are booked together
-	maxTogether = 1 << 20 // bytes of the lines that are booked together
+	maxLines = 500 // of a message; also, how many are booked together
+	// maxTogether is how many bytes lines have that are booked together, unless it is one. Stored, with their events
+	// and places in lists, lines of nothing but containers take twelve times as much, in one message to the sidecar.
+	maxTogether = 1 << 19
 	maxLine     = 1 << 18 // bytes
 	maxImportID = 64      // characters
 	groupsAhead = 3       // groups of lines that are being booked at once
@@ -47,37 +49,64 @@ func (s *Server) ImportConsignments(stream consignmentv1.ShippingService_ImportC
 
 // bookGroups books what arrives, and hands on the results of each group in the order of its lines.
 func (s *Server) bookGroups(ctx context.Context, in *intake, groups chan<- chan *consignmentv1.ImportConsignmentsResponse) error {
-	for {
-		var first parcel
-		select {
-		case first = <-in.parcels:
-		case <-s.stopping:
-			return failure.Unavailable(nil, "the service is stopping; send the lines without a result again")
-		case <-ctx.Done():
-			return ctx.Err()
+	stops := failure.Unavailable(nil, "the service is stopping; send the lines without a result again")
+	for next := (parcel{}); ; {
+		if next.none() {
+			select {
+			case next = <-in.parcels:
+			case <-s.stopping:
+				return stops
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
-		if first.end {
-			return first.err
+		if next.end {
+			return next.err
 		}
 		results := make(chan *consignmentv1.ImportConsignmentsResponse, 1)
 		select {
 		case groups <- results: // there is room for one more
+		case <-s.stopping:
+			return stops
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		lines, last := in.more(first.lines)
+		var lines []*consignmentv1.ImportLine
+		lines, next = in.more(next)
 		go func() { results <- s.bookLines(ctx, in, lines) }()
-		if last.end {
-			return last.err
-		}
 	}
 }
 
-// parcel is what the intake has: lines, or the end of them.
+// parcel is what the intake has: lines that may be booked together, or the end of them.
 type parcel struct {
 	lines []*consignmentv1.ImportLine
+	size  int // of the lines, in bytes
 	end   bool
 	err   error // why they end, unless all are there
+}
+
+// none says that it is no parcel at all.
+func (p parcel) none() bool { return len(p.lines) == 0 && !p.end }
+
+// with says whether another parcel may be booked together with it.
+func (p parcel) with(other parcel) bool {
+	return !other.end && len(p.lines)+len(other.lines) <= maxLines && p.size+other.size <= maxTogether
+}
+
+// parcelsOf makes parcels of the lines of a message.
+func parcelsOf(lines []*consignmentv1.ImportLine) (parcels []parcel) {
+	var last parcel
+	for i := range lines {
+		one := parcel{lines: lines[i : i+1], size: proto.Size(lines[i])}
+		if !last.none() && !last.with(one) {
+			parcels, last = append(parcels, last), parcel{}
+		}
+		last.lines, last.size = append(last.lines, one.lines...), last.size+one.size
+	}
+	if !last.none() {
+		parcels = append(parcels, last)
+	}
+	return parcels
 }
 
 // intake is the lines of one import as they arrive.
@@ -95,25 +124,24 @@ type intake struct {
 func (in *intake) read(ctx context.Context) {
 	for {
 		req, err := in.stream.Recv()
-		p := parcel{lines: req.GetLines()}
 		if err == nil {
 			err = in.accept(req)
 		}
-		if err != nil {
-			p = parcel{end: true, err: err}
-			if errors.Is(err, io.EOF) {
-				p.err = nil
+		parcels := parcelsOf(req.GetLines())
+		switch {
+		case errors.Is(err, io.EOF):
+			parcels = []parcel{{end: true}}
+		case err != nil:
+			parcels = []parcel{{end: true, err: err}}
+		}
+		for _, p := range parcels {
+			select {
+			case in.parcels <- p:
+			case <-ctx.Done():
+				return
 			}
 		}
-		if !p.end && len(p.lines) == 0 {
-			continue
-		}
-		select {
-		case in.parcels <- p:
-		case <-ctx.Done():
-			return
-		}
-		if p.end {
+		if err != nil {
 			return
 		}
 	}
@@ -148,28 +176,20 @@ func (in *intake) accept(req *consignmentv1.ImportConsignmentsRequest) error {
 	return nil
 }
 
-// more returns the lines and those that have arrived meanwhile, as many as are booked together, and what else
-// arrived after them.
-func (in *intake) more(lines []*consignmentv1.ImportLine) (all []*consignmentv1.ImportLine, end parcel) {
-	size := 0
-	for _, line := range lines {
-		size += proto.Size(line)
-	}
-	for len(lines) < maxLines && size < maxTogether {
+// more returns the lines of a parcel and of those that have arrived meanwhile, as many as are booked together, and
+// the parcel that arrived after them, if one did.
+func (in *intake) more(p parcel) (lines []*consignmentv1.ImportLine, next parcel) {
+	for {
 		select {
-		case p := <-in.parcels:
-			if p.end {
-				return lines, p
+		case next = <-in.parcels:
+			if !p.with(next) {
+				return p.lines, next
 			}
-			for _, line := range p.lines {
-				size += proto.Size(line)
-			}
-			lines = append(lines, p.lines...)
+			p.lines, p.size = append(p.lines, next.lines...), p.size+next.size
 		default:
-			return lines, parcel{}
+			return p.lines, parcel{}
 		}
 	}
-	return lines, parcel{}
 }
 
 // bookLines books a group of lines and returns their results.

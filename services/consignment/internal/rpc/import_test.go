@@ -200,12 +200,38 @@ func TestImportIsHeldBack(t *testing.T) {
 	}
 }
 
+// However lines come, no more are booked together than one transaction takes; none is lost for it.
+func TestImportBooksNoMoreTogether(t *testing.T) {
+	t.Parallel()
+	authority, w := authtest.New(t, "consignment", "gateway"), newWorld()
+	c := consignmentv1.NewShippingServiceClient(speaking{openUntil(t, authority, w, t.Context().Done()), authority.User(t, "operator", auth.Operator)})
+	long := func(l *consignmentv1.ImportLine) { l.Order.Description = strings.Repeat("茶", 1000) }
+	messages := []*consignmentv1.ImportConsignmentsRequest{{ImportId: "i", Lines: lines(1, 500, long)}}
+	for from := 501; from < 5000; from += 300 {
+		messages = append(messages, &consignmentv1.ImportConsignmentsRequest{Lines: lines(from, 300)})
+	}
+	results, err := importAll(t, c, messages...)
+	if err != nil || len(results) != 5000 {
+		t.Fatalf("%d results, %v; want 5000", len(results), err)
+	}
+	for i, r := range results {
+		if r.GetNumber() != int64(i+1) || r.GetFailure() != nil {
+			t.Fatalf("result %v, want that of line %d", r, i+1)
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.most.bookings > 500 || w.most.text > 1<<19 || w.most.text < 1<<18 {
+		t.Errorf("together are booked up to %d lines, %d bytes", w.most.bookings, w.most.text)
+	}
+}
+
 // An import on a service that stops ends at once, with the results of what is booked.
 func TestImportEndsWhenTheServiceStops(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	authority := authtest.New(t, "consignment", "gateway")
-	c := consignmentv1.NewShippingServiceClient(speaking{openUntil(t, authority, stopping), authority.User(t, "operator", auth.Operator)})
+	c := consignmentv1.NewShippingServiceClient(speaking{openUntil(t, authority, newWorld(), stopping), authority.User(t, "operator", auth.Operator)})
 	stream, err := c.ImportConsignments(t.Context())
 	if err != nil {
 		t.Fatal(err)

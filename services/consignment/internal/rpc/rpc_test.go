@@ -36,7 +36,8 @@ type world struct {
 	mu     sync.Mutex
 	rows   map[string]consignment.Consignment
 	order  []string
-	log    []consignment.Consignment // as they were
+	log    []consignment.Consignment    // as they were
+	most   struct{ bookings, text int } // that were committed together; text in bytes of their descriptions
 	notify func()
 }
 
@@ -65,13 +66,16 @@ func (w *world) Commit(_ context.Context, lots []*consignment.Lot) error {
 	w.mu.Lock()
 	defer w.notify()
 	defer w.mu.Unlock()
+	bookings, text := 0, 0
 	for _, l := range lots {
 		for _, b := range l.Bookings {
 			w.rows[b.ID] = b.Consignment
 			w.order = append(w.order, b.ID)
 			w.log = append(w.log, b.Consignment)
+			bookings, text = bookings+1, text+len(b.Description)
 		}
 	}
+	w.most.bookings, w.most.text = max(w.most.bookings, bookings), max(w.most.text, text)
 	return nil
 }
 
@@ -131,14 +135,15 @@ func (s speaking) NewStream(ctx context.Context, desc *grpc.StreamDesc, method s
 // open starts the service, with nothing in it.
 func open(t *testing.T, authority *authtest.Authority) *grpc.ClientConn {
 	t.Helper()
-	return openUntil(t, authority, t.Context().Done())
+	return openUntil(t, authority, newWorld(), t.Context().Done())
 }
 
-// openUntil is open of a service that is told to stop.
-func openUntil(t *testing.T, authority *authtest.Authority, stopping <-chan struct{}) *grpc.ClientConn {
+func newWorld() *world { return &world{rows: make(map[string]consignment.Consignment)} }
+
+// openUntil is open of a service in a world, which is told to stop.
+func openUntil(t *testing.T, authority *authtest.Authority, w *world, stopping <-chan struct{}) *grpc.ClientConn {
 	t.Helper()
 	guard := auth.NewGuard(auth.GuardConfig{App: "consignment", Keys: authority.Keys(t, "consignment"), Rules: []auth.Rules{access.Consignment}})
-	w := &world{rows: make(map[string]consignment.Consignment)}
 	log := slog.New(slog.DiscardHandler)
 	var mu sync.Mutex
 	ids := 0
