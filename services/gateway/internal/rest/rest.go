@@ -109,10 +109,12 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, cfg Config) (http.Handl
 	})
 	// The generated route of a watch would answer with lines of JSON.
 	mux.Handle("GET /v1/consignments:watch", legible(cfg.Headers, newWatch(conn, routes, marshaler, cfg)))
-	mux.Handle("/", legible(cfg.Headers, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	generated := legible(cfg.Headers, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		routes.ServeHTTP(w, r)
-	})))
+	}))
+	mux.Handle("HEAD /v1/consignments:watch", generated) // refuses it; to GET's handler it would be a watch that nobody reads
+	mux.Handle("/", generated)
 	return mux, nil
 }
 

@@ -120,6 +120,16 @@ func TestRefusedWatch(t *testing.T) {
 	}
 }
 
+// Whoever asks for the header alone begins no watch.
+func TestHeadIsNoWatch(t *testing.T) {
+	t.Parallel()
+	b := &behind{}
+	want := call(b.handler(t), "HEAD", "/v1/consignments", "").Code
+	if w := call(b.handler(t), "HEAD", "/v1/consignments:watch", ""); w.Code != want || b.method != "" {
+		t.Errorf("answered %d, as others are with %d; called is %q", w.Code, want, b.method)
+	}
+}
+
 // A quiet watch shows that it is alive, and ends behind when its caller leaves.
 func TestQuietWatch(t *testing.T) {
 	t.Parallel()
