@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -43,12 +44,34 @@ func (t Topic) Read(data *structpb.Struct) (proto.Message, error) {
 
 // lacks names what is missing of a payload; nil when nothing is.
 func (t Topic) lacks(payload protoreflect.Message) error {
+	needs := t.needs
+	if len(t.inLot) > 0 && faultOf(payload, "lot_id") == "" {
+		needs = slices.Concat(needs, t.inLot)
+	}
 	var missing []*failure.Error
-	for _, name := range t.needs {
-		field := payload.Descriptor().Fields().ByName(protoreflect.Name(name))
-		if strings.TrimSpace(payload.Get(field).String()) == "" {
-			missing = append(missing, failure.Invalid(dataField+"."+name, "is missing: nobody could handle the event"))
+	for _, name := range needs {
+		if how := faultOf(payload, protoreflect.Name(name)); how != "" {
+			missing = append(missing, failure.Invalid(dataField+"."+name, "%s: nobody could handle the event", how))
 		}
 	}
 	return failure.All(missing...)
+}
+
+// faultOf says what is wrong with a field that is needed; "" when nothing is. An amount must be above zero, that of each pickup too.
+func faultOf(payload protoreflect.Message, name protoreflect.Name) string {
+	field := payload.Descriptor().Fields().ByName(name)
+	value := payload.Get(field)
+	switch {
+	case !payload.Has(field), field.Kind() == protoreflect.StringKind && !field.IsList() && strings.TrimSpace(value.String()) == "":
+		return "is missing"
+	case field.Kind() == protoreflect.Int32Kind && value.Int() < 0:
+		return "must be above zero"
+	case field.Kind() == protoreflect.MessageKind && field.IsList():
+		for i := range value.List().Len() {
+			if faultOf(value.List().Get(i).Message(), "containers") != "" {
+				return "must each have containers"
+			}
+		}
+	}
+	return ""
 }

@@ -53,6 +53,29 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// What is needed of a consignment of a lot is not of one that has a hold of its own.
+func TestReadOfLots(t *testing.T) {
+	t.Parallel()
+	for topic, texts := range map[string][]string{
+		"lot.booked": {lotOf(`"weight": 1, "pickups": [{"containers": 1}, {"origin": "Derby", "containers": 2}]`)},
+		"consignment.cancelled": {
+			`{"consignment_id": "c1", "vessel_id": "v1"}`,
+			`{"consignment_id": "c1", "vessel_id": "v1", "lot_id": "l1", "weight": 1, "pickups": [{"containers": 1}]}`,
+		},
+	} {
+		for _, text := range texts {
+			if _, err := topicNamed(t, topic).Read(object(t, text)); err != nil {
+				t.Errorf("%s: %s: %v", topic, text, err)
+			}
+		}
+	}
+}
+
+// lotOf is a lot with more fields.
+func lotOf(fields string) string {
+	return `{"lot_id": "l1", "vessel_id": "v1", "containers": 1, "consignment_ids": ["c1"], ` + fields + `}`
+}
+
 func TestReadRefuses(t *testing.T) {
 	t.Parallel()
 	const ids = `"consignment_id": "c1", "vessel_id": "v1"`
@@ -76,7 +99,15 @@ func TestReadRefuses(t *testing.T) {
 		"blank consignment":      {"consignment.cancelled", `{"consignment_id": " ", "vessel_id": "v1"}`, "data.consignment_id", "is missing"},
 		"no vessel":              {"consignment.cancelled", `{"consignment_id": "c1"}`, "data.vessel_id", "is missing"},
 		"status of nothing":      {"consignment.status", `{"status": "in transit"}`, "data.consignment_id", "is missing"},
+		"status of no kind":      {"consignment.status", `{"consignment_id": "c1", "status": " "}`, "data.status", "is missing"},
 		"no lot":                 {"lot.booked", `{"vessel_id": "v1"}`, "data.lot_id", "is missing"},
+		"lot of nothing":         {"lot.booked", `{"lot_id": "l1", "vessel_id": "v1"}`, "data.containers", "is missing"},
+		"lot of less":            {"lot.booked", lotOf(`"weight": -1, "pickups": [{"containers": 1}]`), "data.weight", "above zero"},
+		"lot from nowhere":       {"lot.booked", lotOf(`"weight": 1`), "data.pickups", "is missing"},
+		"lot of a pickup less":   {"lot.booked", lotOf(`"weight": 1, "pickups": [{"containers": 1}, {"origin": "Derby", "containers": -1}]`), "data.pickups", "containers"},
+		"lot of nobody":          {"lot.booked", `{"lot_id": "l1", "vessel_id": "v1", "containers": 1, "weight": 1, "pickups": [{"containers": 1}]}`, "data.consignment_ids", "is missing"},
+		"part of no weight":      {"consignment.cancelled", `{` + ids + `, "lot_id": "l1", "pickups": [{"containers": 1}]}`, "data.weight", "is missing"},
+		"part of no containers":  {"consignment.cancelled", `{` + ids + `, "lot_id": "l1", "weight": 1}`, "data.pickups", "is missing"},
 		"no address":             {"user.created", `{"user_id": "u1"}`, "data.email", "is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {

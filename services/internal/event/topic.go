@@ -27,15 +27,22 @@ type Topic struct {
 
 	payload proto.Message
 	needs   []string // fields of the payload without which nobody can handle the event
+	inLot   []string // the same, where it names the lot that a consignment is part of
 }
 
 // topics is those of components/topics.yaml, in their order there.
 var topics = []Topic{
-	{ConsignmentBooked, "consignment", &eventv1.ConsignmentBooked{}, []string{"consignment_id", "vessel_id"}},
-	{ConsignmentCancelled, "consignment", &eventv1.ConsignmentCancelled{}, []string{"consignment_id", "vessel_id"}},
-	{ConsignmentStatus, "consignment", &eventv1.ConsignmentStatusChanged{}, []string{"consignment_id"}},
-	{LotBooked, "consignment", &eventv1.LotBooked{}, []string{"lot_id", "vessel_id"}},
-	{UserCreated, "user", &eventv1.UserCreated{}, []string{"user_id", "email"}},
+	{Name: ConsignmentBooked, App: "consignment", payload: &eventv1.ConsignmentBooked{}, needs: []string{"consignment_id", "vessel_id"}},
+	{
+		Name: ConsignmentCancelled, App: "consignment", payload: &eventv1.ConsignmentCancelled{},
+		needs: []string{"consignment_id", "vessel_id"}, inLot: []string{"weight", "pickups"},
+	},
+	{Name: ConsignmentStatus, App: "consignment", payload: &eventv1.ConsignmentStatusChanged{}, needs: []string{"consignment_id", "status"}},
+	{
+		Name: LotBooked, App: "consignment", payload: &eventv1.LotBooked{},
+		needs: []string{"lot_id", "vessel_id", "containers", "weight", "pickups", "consignment_ids"},
+	},
+	{Name: UserCreated, App: "user", payload: &eventv1.UserCreated{}, needs: []string{"user_id", "email"}},
 }
 
 // Topics returns the topics that services publish to. Those of dead letters are not among them.
