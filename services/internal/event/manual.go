@@ -57,7 +57,8 @@ func (t Topic) lacks(payload protoreflect.Message) error {
 	return failure.All(missing...)
 }
 
-// faultOf says what is wrong with a field that is needed; "" when nothing is. An amount must be above zero, that of each pickup too.
+// faultOf says what is wrong with a field that is needed; "" when nothing is. An amount must be above zero, that of
+// each pickup too.
 func faultOf(payload protoreflect.Message, name protoreflect.Name) string {
 	field := payload.Descriptor().Fields().ByName(name)
 	value := payload.Get(field)

@@ -114,7 +114,8 @@ func together(bookings []*Booking) []*Lot {
 	var lots []*Lot
 	for _, b := range bookings {
 		l := open[b.Wished]
-		if l == nil || len(l.Bookings) == maxLot || weights[l]+int64(b.Weight) > math.MaxInt32 || containers[l]+len(b.Containers) > maxOrigins {
+		if l == nil || len(l.Bookings) == maxLot || weights[l]+int64(b.Weight) > math.MaxInt32 ||
+			containers[l]+len(b.Containers) > maxOrigins {
 			l = &Lot{}
 			open[b.Wished] = l
 			lots = append(lots, l)

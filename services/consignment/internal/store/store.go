@@ -1,8 +1,9 @@
 // Package store keeps consignments in the state store.
 //
 // Keys: "consignment/<id>" is a consignment; "list/consignment/…" the pages that list them, of all
-// and of each customer, "list/cancellation/…" those of the attempts to cancel them; "seats", "claims/<seat>" and "outbox/<term>/<slot>" are which replicas
-// there are, what each is booking at present, and its events not yet taken by the broker.
+// and of each customer, "list/cancellation/…" those of the attempts to cancel them; "seats",
+// "claims/<seat>" and "outbox/<term>/<slot>" are which replicas there are, what each is booking at
+// present, and its events not yet taken by the broker.
 package store
 
 import (

@@ -3,7 +3,7 @@ package topic
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -33,7 +33,7 @@ func handler(notices *notification.Notices, read func(e sidecar.Event, n *notifi
 		for i, e := range events {
 			n := notification.Notice{Event: e.ID, Topic: e.Topic}
 			if errs[i] = read(e, &n); errs[i] == nil && n.Event == "" {
-				errs[i] = errors.New("it has no id")
+				errs[i] = fmt.Errorf("%w: it has no id", sidecar.ErrUnreadable)
 			}
 			if errs[i] == nil {
 				wanted, indices = append(wanted, n), append(indices, i)
@@ -52,7 +52,7 @@ func welcome(e sidecar.Event, n *notification.Notice) error {
 		return err
 	}
 	if p.GetEmail() == "" {
-		return errors.New("it names no address")
+		return fmt.Errorf("%w: it names no address", sidecar.ErrUnreadable)
 	}
 	n.Kind, n.To = notification.Welcome, notification.Person{Name: p.GetName(), Address: p.GetEmail()}
 	return nil
@@ -78,7 +78,7 @@ func news(e sidecar.Event, n *notification.Notice) error {
 		return err
 	}
 	if strings.TrimSpace(p.GetStatus()) == "" {
-		return errors.New("it names no status")
+		return fmt.Errorf("%w: it names no status", sidecar.ErrUnreadable)
 	}
 	n.Cargo.Status, n.Cargo.Reason = p.GetStatus(), p.GetReason()
 	if p.GetChangeTime().IsValid() {
@@ -101,7 +101,7 @@ func consignment(e sidecar.Event, p payload, n *notification.Notice) error {
 		return err
 	}
 	if p.GetConsignmentId() == "" {
-		return errors.New("it names no consignment")
+		return fmt.Errorf("%w: it names no consignment", sidecar.ErrUnreadable)
 	}
 	n.Customer = p.GetCustomerId()
 	n.Cargo = notification.Cargo{Consignment: p.GetConsignmentId(), Vessel: p.GetVesselId(), Description: p.GetDescription()}
