@@ -18,8 +18,8 @@ import (
 // Bounds of an import.
 const (
 	maxLines = 500 // of a message; also, how many are booked together
-	// maxTogether is how many bytes lines have that are booked together, unless it is one. Stored, with their events
-	// and places in lists, lines of nothing but containers take twelve times as much, in one message to the sidecar.
+	// maxTogether is how many bytes lines have that are booked together, unless it is one. What is stored of them goes
+	// to the sidecar in one message, and is up to sixteen times as much: containers get ids, and are in an event, too.
 	maxTogether = 1 << 19
 	maxLine     = 1 << 18 // bytes
 	maxImportID = 64      // characters
