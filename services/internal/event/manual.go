@@ -1,6 +1,7 @@
 package event
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -39,7 +40,27 @@ func (t Topic) Read(data *structpb.Struct) (proto.Message, error) {
 		}
 		return nil, failure.Invalid(dataField, "is not a %s: %s", typeOf(t.payload), protoReason(err))
 	}
+	if err := failure.All(negative(payload.ProtoReflect(), dataField)...); err != nil {
+		return nil, err
+	}
 	return payload, t.lacks(payload.ProtoReflect())
+}
+
+// negative names the amounts below zero: who takes one would give away what it does not have.
+func negative(payload protoreflect.Message, path string) (wrong []*failure.Error) {
+	payload.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		name := path + "." + string(field.Name())
+		switch {
+		case field.IsList() && field.Kind() == protoreflect.MessageKind:
+			for i := range value.List().Len() {
+				wrong = append(wrong, negative(value.List().Get(i).Message(), fmt.Sprintf("%s[%d]", name, i))...)
+			}
+		case field.Kind() == protoreflect.Int32Kind && value.Int() < 0:
+			wrong = append(wrong, failure.Invalid(name, "must not be below zero"))
+		}
+		return true
+	})
+	return wrong
 }
 
 // lacks names what is missing of a payload; nil when nothing is.
@@ -57,16 +78,13 @@ func (t Topic) lacks(payload protoreflect.Message) error {
 	return failure.All(missing...)
 }
 
-// faultOf says what is wrong with a field that is needed; "" when nothing is. An amount must be above zero, that of
-// each pickup too.
+// faultOf says what is wrong with a field that is needed; "" when nothing is. Each pickup needs its containers.
 func faultOf(payload protoreflect.Message, name protoreflect.Name) string {
 	field := payload.Descriptor().Fields().ByName(name)
 	value := payload.Get(field)
 	switch {
 	case !payload.Has(field), field.Kind() == protoreflect.StringKind && !field.IsList() && strings.TrimSpace(value.String()) == "":
 		return "is missing"
-	case field.Kind() == protoreflect.Int32Kind && value.Int() < 0:
-		return "must be above zero"
 	case field.Kind() == protoreflect.MessageKind && field.IsList():
 		for i := range value.List().Len() {
 			if faultOf(value.List().Get(i).Message(), "containers") != "" {

@@ -339,13 +339,33 @@ func (b *Bookings) bookLots(ctx context.Context, lots []*Lot) []outcome {
 		pass(open, slices.Repeat([]error{err}, len(open)))
 		return outcomes
 	}
-	if err := b.Store.Commit(context.WithoutCancel(ctx), at(lots, open)); err != nil {
-		// It may be stored all the same, so what is held is left to be confirmed or to expire.
-		for _, i := range open {
-			outcomes[i].err = err
+	for _, some := range bySize(lots, open) {
+		if err := b.Store.Commit(context.WithoutCancel(ctx), at(lots, some)); err != nil {
+			// It may be stored all the same, so what is held is left to be confirmed or to expire.
+			for _, i := range some {
+				outcomes[i].err = err
+			}
 		}
 	}
 	return outcomes
+}
+
+// maxCommit is how many bytes of texts a commit has, about. As JSON they may be six times as many, and a sidecar takes
+// 16 MiB in one message.
+const maxCommit = 2 << 20
+
+// bySize parts lots into commits: large bookings must not make those fail that they happen to be with.
+func bySize(lots []*Lot, indices []int) (commits [][]int) {
+	size := 0
+	for _, i := range indices {
+		n := lots[i].size()
+		if size += n; len(commits) == 0 || size > maxCommit {
+			commits, size = append(commits, nil), n
+		}
+		last := len(commits) - 1
+		commits[last] = append(commits[last], i)
+	}
+	return commits
 }
 
 // at returns the lots with these indices.

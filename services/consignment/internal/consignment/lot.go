@@ -61,6 +61,19 @@ func (l *Lot) Pickups() []Pickup {
 	return all.pickups
 }
 
+// size is about how many bytes it takes to store it.
+func (l *Lot) size() int {
+	const perBooking, perContainer = 1 << 10, 128 // besides texts
+	sum := 0
+	for _, b := range l.Bookings {
+		sum += perBooking + len(b.Description)
+		for _, c := range b.Consignment.Containers {
+			sum += perContainer + len(c.ID) + len(c.Customer) + len(c.User) + 2*len(c.Origin) // once more in the event
+		}
+	}
+	return sum
+}
+
 // sums counts containers by origin.
 type sums struct {
 	pickups []Pickup

@@ -2,10 +2,12 @@ package consignment_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -249,4 +251,46 @@ func TestSmallerLotsEndInTime(t *testing.T) {
 			t.Errorf("took %s", took)
 		}
 	})
+}
+
+// Bookings that are large are stored in several commits, none of which is larger than a sidecar takes; one that
+// fails takes no others along.
+func TestLargeBookingsAreParted(t *testing.T) {
+	t.Parallel()
+	p := newPort()
+	var commits [][]string
+	p.store.commit = func(_ context.Context, lots []*consignment.Lot) error {
+		var ids []string
+		size := 0
+		for _, l := range lots {
+			data, err := json.Marshal(l.Bookings)
+			if err != nil {
+				return err
+			}
+			size, ids = size+len(data), append(ids, l.ID)
+		}
+		if size > 14<<20 {
+			t.Errorf("a commit of %d bytes", size)
+		}
+		if commits = append(commits, ids); len(commits) == 2 {
+			return errors.New("away")
+		}
+		return nil
+	}
+	orders := imported(30, func(_ int, o *consignment.Order) {
+		o.Containers = slices.Repeat([]consignment.Container{{Origin: strings.Repeat("<", 200), Customer: strings.Repeat("<", 100)}}, 1000)
+	})
+	results := p.bookings(t).Create(t.Context(), orders)
+	if len(commits) < 3 {
+		t.Fatalf("%d commits", len(commits))
+	}
+	failed := 0
+	for _, r := range results {
+		if r.Err != nil {
+			failed++
+		}
+	}
+	if failed != len(commits[1]) {
+		t.Errorf("%d bookings failed, and %d were in the commit that did", failed, len(commits[1]))
+	}
 }

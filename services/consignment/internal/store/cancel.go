@@ -53,24 +53,55 @@ func (s *Store) Cancel(ctx context.Context, c *consignment.Consignment, reason s
 	return nil
 }
 
-// cancel stores attempts in one transaction.
+// cancel stores attempts, in one transaction unless they are too large for that.
 func (s *Store) cancel(ctx context.Context, attempts []cancellation) []batch.Result[struct{}] {
 	held, err := s.seat.Current(ctx)
 	if err != nil {
 		return batch.Fail[struct{}](len(attempts), err)
 	}
-	events := make([]sidecar.Event, len(attempts))
-	entries := make(map[string][]pages.Entry)
-	for i, a := range attempts {
-		at := s.attemptTime(held, a.consignment.CreateTime)
-		if events[i], err = s.announce.Cancelled(a.consignment, a.reason, at); err != nil {
-			return batch.Fail[struct{}](len(attempts), err)
+	results := make([]batch.Result[struct{}], len(attempts))
+	for from, to := 0, 0; from < len(attempts); from = to {
+		events, entries, err := s.prepare(held, attempts[from:])
+		to = from + max(len(events), 1)
+		if err == nil {
+			err = s.commitCancelled(ctx, held, events, entries)
 		}
+		for i := range results[from:to] {
+			results[from+i].Err = err
+		}
+	}
+	s.notify()
+	return results
+}
+
+// maxCommit is how many bytes of events a commit has, about: a sidecar takes 16 MiB in one message.
+const maxCommit = 4 << 20
+
+// prepare makes the events of the first attempts, as many as fit into a commit, and their places in the lists.
+// After an error none of the first one can be made.
+func (s *Store) prepare(held seat.Held, attempts []cancellation) (events []sidecar.Event, entries map[string][]pages.Entry, err error) {
+	entries = make(map[string][]pages.Entry)
+	size := 0
+	for _, a := range attempts {
+		at := s.attemptTime(held, a.consignment.CreateTime)
+		cancelled, err := s.announce.Cancelled(a.consignment, a.reason, at)
+		if size += len(cancelled.Data); len(events) > 0 && (err != nil || size > maxCommit) {
+			return events, entries, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		events = append(events, cancelled)
 		entry := pages.Entry{ID: attemptID(a.consignment.ID, at), Added: at.UnixMilli()}
 		for _, scope := range []string{everybody, scopeOf(a.consignment.Customer)} {
 			entries[scope] = append(entries[scope], entry)
 		}
 	}
+	return events, entries, nil
+}
+
+// commitCancelled stores events and their places in one transaction.
+func (s *Store) commitCancelled(ctx context.Context, held seat.Held, events []sidecar.Event, entries map[string][]pages.Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
 	defer cancel()
 	listed, err := s.cancellations.writer.Stage(ctx, held, entries)
@@ -78,11 +109,7 @@ func (s *Store) cancel(ctx context.Context, attempts []cancellation) []batch.Res
 		err = s.outbox.Commit(ctx, held, listed, events)
 	}
 	s.cancellations.writer.Done(err == nil)
-	s.notify()
-	if err != nil {
-		return batch.Fail[struct{}](len(attempts), err)
-	}
-	return make([]batch.Result[struct{}], len(attempts))
+	return err
 }
 
 // attemptTime returns the time of an attempt to cancel what was booked at a time. No two attempts have the

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -153,8 +154,12 @@ func (l *line) Put(ctx context.Context, writes ...sidecar.Write) error {
 
 func (l *line) Transact(ctx context.Context, upserts []sidecar.Item, deletes []string) error {
 	var keys []string
+	size := 0
 	for _, item := range upserts {
-		keys = append(keys, item.Key)
+		keys, size = append(keys, item.Key), size+len(item.Data)
+	}
+	if size > 16<<20 { // a sidecar does not take it
+		return fmt.Errorf("a message of %d bytes", size)
 	}
 	return l.do(ctx, "transact", append(slices.Clone(keys), deletes...), func() error {
 		l.memory.mu.Lock()
