@@ -16,7 +16,7 @@ func TestLargeConsignmentsAreCancelledTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
-		const many = 60
+		const many = 100
 		all := make([]*consignment.Consignment, many)
 		for i := range all {
 			c := booked(fmt.Sprintf("c%03d", i), "cust001")
