@@ -87,8 +87,9 @@ func (j *importJob) prepare() error {
 	err = j.report.Resume(journal)
 	if errors.Is(err, importing.ErrReportChanged) {
 		return &inputError{
-			err:  fmt.Errorf("%s, for refused lines, %w", j.report.Path, err),
-			next: "Rename it, and import it by itself once its lines are corrected. --resume then begins another.",
+			err: fmt.Errorf("%s, for refused lines, %w", j.report.Path, err),
+			next: fmt.Sprintf("Rename it, and import it by itself once it is corrected, without what comes after %s %d: "+
+				"--resume begins another report, with that in it.", journal.Format.Unit(), journal.Last),
 		}
 	}
 	return err

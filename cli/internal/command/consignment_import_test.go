@@ -234,7 +234,7 @@ func TestImportResumes(t *testing.T) {
 	}
 	put(t, "my orders.refused.csv", strings.Replace(string(report), ",-1,", ",1,", 1))
 	want = "seaport: my orders.refused.csv, for refused lines, was changed since the import broke off\n" +
-		"Rename it, and import it by itself once its lines are corrected. --resume then begins another.\n"
+		"Rename it, and import it by itself once it is corrected, without what comes after line 501: --resume begins another report, with that in it.\n"
 	if got = p.run(t, "", append(args, "--resume")...); got.exit != exitBadInput || got.stderr != want {
 		t.Errorf("exit %d, stderr %q", got.exit, got.stderr)
 	}
