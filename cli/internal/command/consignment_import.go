@@ -33,7 +33,7 @@ their number in FILE (in CSV the header is line 1), items of an array by their p
 has at most 256 KiB.
 
 Refused lines go, with the reason, into a report beside FILE (orders.refused.csv). Correct them
-there, and import that file.
+there once the import is over, and import that file.
 
 While it runs, an import keeps a journal beside FILE (orders.csv.import.json), so that it goes on
 with --resume when it broke off, however that happened: no line is booked twice. The journal is
@@ -91,6 +91,10 @@ func (o *importOptions) check(cmd *cobra.Command, file string) error {
 		return errors.New("FILE: must not be empty")
 	case o.dryRun && o.journal != "":
 		return errors.New("--journal: a dry run keeps none")
+	case o.journal != "" && sameFile(o.journal, o.file):
+		return errors.New("--journal: must not be FILE, which it would replace")
+	case o.journal != "" && sameFile(o.journal, o.report):
+		return errors.New("--report: must not be the journal")
 	case o.file == document.Stdin && o.resume && o.journal == "":
 		return errors.New("--resume: an import of standard input goes on with the --journal that it was given")
 	}
@@ -102,7 +106,7 @@ func (s *session) runImport(ctx context.Context, o importOptions) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	in, err := s.openOrders(o)
+	in, err := unlessDone(ctx, func() (*ordersInput, error) { return s.openOrders(o) })
 	if err != nil {
 		return err
 	}
@@ -176,8 +180,10 @@ func (j *importJob) refused(progress importing.Progress) error {
 
 // brokeOff adds to the error of an import how it goes on.
 func (j *importJob) brokeOff(err error, progress importing.Progress) error {
+	how := "Go on with: "
 	if broken, ok := errors.AsType[*document.Error](err); ok && progress.Lines > 0 {
 		err = errors.New(broken.Error()) // bad input of which nothing was sent is something else
+		how = "Correct it from there on, then: "
 	}
 	if j.options.dryRun || progress.Lines == 0 { // the same command goes on
 		return err
@@ -192,7 +198,7 @@ func (j *importJob) brokeOff(err error, progress importing.Progress) error {
 	if j.options.report != "" {
 		again += " --report " + shellWord(j.options.report)
 	}
-	return &advisedError{err: err, next: "Go on with: " + j.commandLine(j.options.file, again)}
+	return &advisedError{err: err, next: how + j.commandLine(j.options.file, again)}
 }
 
 // commandLine is the command line that imports a file into the same Seaport.

@@ -52,6 +52,15 @@ func (in *ordersInput) begin(o importOptions) error {
 	return err
 }
 
+// sameFile says whether two names are of one file, which may not be there yet.
+func sameFile(a, b string) bool {
+	if first, err := os.Stat(a); err == nil {
+		second, err := os.Stat(b)
+		return err == nil && os.SameFile(first, second)
+	}
+	return filepath.Clean(a) == filepath.Clean(b)
+}
+
 // stays says that the input is a file that can be read again.
 func (in *ordersInput) stays() bool { return in.size > 0 }
 
@@ -75,7 +84,15 @@ func (j *importJob) prepare() error {
 	}
 	j.journal = journal
 	j.report = &importing.Report{Path: j.reportPath(), File: j.in.orders, Code: statusName}
-	return j.report.Resume(journal.ReportSize)
+	err = j.report.Resume(journal)
+	if errors.Is(err, importing.ErrReportChanged) {
+		return &inputError{
+			err: fmt.Errorf("%s, for refused lines, %w", j.report.Path, err),
+			next: fmt.Sprintf("Rename it, and import it by itself once it is corrected, without what comes after %s %d: "+
+				"--resume begins another report, with that in it.", journal.Format.Unit(), journal.Last),
+		}
+	}
+	return err
 }
 
 // begin returns the journal of an import that begins. Lines of one that had no result yet may be booked all the
@@ -121,10 +138,14 @@ func (j *importJob) findJournal() (*importing.Journal, error) {
 	}
 }
 
-// dropReport removes the report of an import that begins anew.
+// dropReport removes the report of an import that begins anew, where the new one is to be: a journal that came with
+// its file, from elsewhere, removes nothing else.
 func (j *importJob) dropReport(journal *importing.Journal) error {
 	if journal == nil || journal.Report == "" {
 		return nil
+	}
+	if report, err := filepath.Abs(j.reportPath()); err != nil || report != journal.Report {
+		return err
 	}
 	if err := os.Remove(journal.Report); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -145,7 +166,7 @@ func (j *importJob) fits(journal *importing.Journal, report string) error {
 	return nil
 }
 
-// reportIsFree refuses to write over a report, in which somebody may have corrected lines.
+// reportIsFree refuses to write over a report, in which somebody may have corrected lines, and one that has no place.
 func (j *importJob) reportIsFree() error {
 	path := j.reportPath()
 	if path == "" {
@@ -156,6 +177,9 @@ func (j *importJob) reportIsFree() error {
 			err:  fmt.Errorf("%s, for refused lines, is there already", path),
 			next: "Import it, if its lines are corrected; then remove it, or name another with --report.",
 		}
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return badInput("--report: there is no folder for %s", path)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -145,13 +146,16 @@ func TestImportBadInput(t *testing.T) {
 		{"no file", "other.csv", "", nil, "seaport: orders.csv: does not exist\n"},
 		{"folder", "other.csv", "", []string{"."}, "seaport: .: cannot be read: is a directory\n"},
 		{"header", "orders.csv", "weight;origin\n", nil, "there is no such column as \"weight;origin\"; the column description is missing;"},
+		{"an order over several lines", "order.json", "{\n  \"weight\": 5\n}\n", []string{"order.json"}, "seaport: order.json: line 1: is an object over several lines; "},
 		{"binary", "orders.csv", "\x7fELF\x00", nil, "seaport: orders.csv: is a binary file, neither JSON nor CSV\n"},
 		{"form", "orders.csv", freight, []string{"--format", "xml"}, "seaport: --format: must be json, ndjson or csv, not \"xml\"\n"},
 		{"both", "orders.csv", freight, []string{"--resume", "--restart"}, "[restart resume]"},
 		{"nothing to resume", "orders.csv", freight, []string{"--resume"}, "seaport: --resume: there is no import of orders.csv to go on with: no orders.csv.import.json\n"},
 		{"standard input", "orders.csv", freight, []string{"-", "--resume"}, "seaport: --resume: an import of standard input goes on with the --journal that it was given\n"},
 		{"report is there", "orders.refused.csv", "", nil, ""},
-		{"no journal", "orders.csv", freight, []string{"--journal", "orders.csv", "--resume"}, "seaport: orders.csv is not the journal of an import, or is damaged\n"},
+		{"no place for the report", "orders.csv", freight, []string{"--report", "none/bad.csv"}, "seaport: --report: there is no folder for none/bad.csv\n"},
+		{"journal in the place of FILE", "orders.csv", freight, []string{"--journal", "./orders.csv", "--restart"}, "seaport: --journal: must not be FILE, which it would replace\n"},
+		{"report in the place of the journal", "orders.csv", freight, []string{"--journal", "a", "--report", "./a"}, "seaport: --report: must not be the journal\n"},
 	}
 	p := newPlatform(t)
 	for _, tt := range tests {
@@ -224,6 +228,17 @@ func TestImportResumes(t *testing.T) {
 		t.Errorf("exit %d, stderr %q", got.exit, got.stderr)
 	}
 	put(t, "my orders.csv", text.String())
+	report, err := os.ReadFile("my orders.refused.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, "my orders.refused.csv", strings.Replace(string(report), ",-1,", ",1,", 1))
+	want = "seaport: my orders.refused.csv, for refused lines, was changed since the import broke off\n" +
+		"Rename it, and import it by itself once it is corrected, without what comes after line 501: --resume begins another report, with that in it.\n"
+	if got = p.run(t, "", append(args, "--resume")...); got.exit != exitBadInput || got.stderr != want {
+		t.Errorf("exit %d, stderr %q", got.exit, got.stderr)
+	}
+	put(t, "my orders.refused.csv", string(report))
 	got = p.run(t, "", append(args, "--resume")...)
 	if got.exit != exitFailed || got.stderr != "seaport: 1 of 1000 lines refused\nCorrect them in the report, then: seaport consignment import 'my orders.refused.csv' --server "+p.address+"\n" {
 		t.Errorf("exit %d, stderr %q", got.exit, got.stderr)
@@ -252,6 +267,49 @@ func TestImportRestarts(t *testing.T) {
 	}
 	if got := p.run(t, "", "consignment", "import", "orders.csv", "--restart"); got.exit != exitFailed || len(p.imported) != 5 {
 		t.Errorf("exit %d, stderr %q, booked %v", got.exit, got.stderr, p.imported)
+	}
+
+	put(t, "other.txt", "of somebody else")
+	elsewhere, err := filepath.Abs("other.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, "foreign.csv", freight)
+	put(t, "foreign.csv.import.json", fmt.Sprintf(`{"import_id": "i1", "format": "csv", "last": 3, "report": %q}`, elsewhere))
+	got := p.run(t, "", "consignment", "import", "foreign.csv", "--restart")
+	if text, err := os.ReadFile("other.txt"); got.exit != exitFailed || err != nil || string(text) != "of somebody else" {
+		t.Errorf("exit %d, stderr %q; the journal of another folder removed a file: %v, %q", got.exit, got.stderr, err, text)
+	}
+}
+
+// slow is an input of which nothing comes until the test ends; begins is called when somebody waits for it.
+type slow struct {
+	begins func()
+	end    <-chan struct{}
+}
+
+func (s slow) Read([]byte) (int, error) {
+	s.begins()
+	<-s.end
+	return 0, io.EOF
+}
+
+// Ctrl-C ends an import that waits for the first line.
+func TestImportInterruptedBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	end, exit := make(chan struct{}), make(chan int, 1)
+	defer close(end)
+	go func() {
+		exit <- Run(ctx, []string{"consignment", "import", "-"}, slow{cancel, end}, io.Discard, io.Discard)
+	}()
+	select {
+	case got := <-exit:
+		if got != exitInterrupted {
+			t.Errorf("exit %d", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on waiting")
 	}
 }
 
@@ -314,7 +372,7 @@ func TestImportBrokenFile(t *testing.T) {
 	p := newPlatform(t)
 	inFolder(t, "orders.json", `[{"description": "Tea", "weight": 5},`+"\n\n")
 	got := p.run(t, "", "consignment", "import", "orders.json")
-	want := "seaport: orders.json: line 3: is not JSON: it ends too early, after item 1; a closing }, ] or \" is missing\nGo on with: seaport consignment import orders.json --resume"
+	want := "seaport: orders.json: line 3: is not JSON: it ends too early, after item 1; a closing }, ] or \" is missing\nCorrect it from there on, then: seaport consignment import orders.json --resume"
 	if got.exit != exitFailed || !strings.HasPrefix(got.stderr, want) || !strings.HasPrefix(got.stdout, "orders.json: 1 item, 1 booked, 0 refused\n") {
 		t.Errorf("exit %d, stdout %q, stderr %q", got.exit, got.stdout, got.stderr)
 	}

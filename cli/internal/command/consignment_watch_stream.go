@@ -145,9 +145,9 @@ func (w *watch) say(format string, args ...any) {
 	fmt.Fprintf(w.s.stderr, "seaport: %s\n", visible(fmt.Sprintf(format, args...)))
 }
 
-// ended adds to an error how to go on later.
+// ended adds to an error how to go on later. What was asked for and never granted is no place to go on from.
 func (w *watch) ended(err error) error {
-	if w.req.GetLastEventId() == "" {
+	if !w.begun || w.req.GetLastEventId() == "" {
 		return err
 	}
 	line := "seaport consignment watch"

@@ -120,7 +120,7 @@ func TestWatchAsks(t *testing.T) {
 	if req.GetCustomerId() != "c u" || req.GetLastEventId() != "e9" {
 		t.Errorf("asked for %v", req)
 	}
-	if got.exit != exitFailed || !strings.Contains(got.stderr, "is not from a watch (INVALID_ARGUMENT)") {
+	if got.exit != exitFailed || !strings.Contains(got.stderr, "is not from a watch (INVALID_ARGUMENT)") || strings.Contains(got.stderr, "--from") {
 		t.Errorf("exit %d, stderr %q", got.exit, got.stderr)
 	}
 }

@@ -68,6 +68,7 @@ func TestPublishRefuses(t *testing.T) {
 		{"a list", "[]", []string{"user.created"}, "must be an object, { … }, not a list"},
 		{"nothing", "", []string{"user.created"}, "standard input: is empty"},
 		{"oversize", `{"name": "` + strings.Repeat("x", 4<<20) + `"}`, []string{"user.created"}, "standard input: is larger than 4 MiB"},
+		{"no file name", "", []string{"user.created", ""}, "seaport: FILE: must not be empty\n"},
 		{"no such file", "", []string{"user.created", "nowhere.json"}, "nowhere.json: does not exist"},
 		{"every of nothing", "{}", []string{"user.created", "--every", "0s"}, "--every: must be above zero"},
 		{"id again and again", "{}", []string{"user.created", "--every", "1s", "--id", "e1"}, "[every id]"},

@@ -82,6 +82,9 @@ func Read(name string, stdin io.Reader) ([]byte, error) {
 
 // Open opens the named file for reading. Every error is an [*Error].
 func Open(name string) (*os.File, error) {
+	if name == "" {
+		return nil, &Error{Name: "FILE", Reason: "must not be empty"}
+	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, &Error{Name: name, Reason: whyUnread(err), Cause: err}

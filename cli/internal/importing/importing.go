@@ -52,6 +52,10 @@ type Progress struct {
 // that of ctx, an error of the file, or the last one of the service.
 func Run(ctx context.Context, c Config) (Progress, error) {
 	r := &run{Config: c, began: time.Now(), digest: sha256.New()}
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	r.input = make(chan *entry, messageLines)
+	go r.read(reading, r.Journal.Last)
 	if err := r.skip(ctx); err != nil {
 		return r.progress(), err
 	}
@@ -59,10 +63,6 @@ func Run(ctx context.Context, c Config) (Progress, error) {
 	if err := r.checkpoint(); err != nil {
 		return r.progress(), err
 	}
-	reading, stop := context.WithCancel(ctx)
-	defer stop()
-	r.input = make(chan *entry, messageLines)
-	go r.read(reading)
 	err := r.work(ctx)
 	if keepErr := r.checkpoint(); keepErr != nil {
 		err = errors.Join(keepErr, err)
@@ -80,7 +80,6 @@ type run struct {
 	from              int64       // the offset that this run begins at
 	settled           int64       // lines that got a result in this run
 	answers, bookings int64       // of the service in this run, those that are no result for good left out
-	ahead             *entry      // read by skip
 	input             chan *entry // closed after the last line
 	unread            error       // why the file could not be read to its end; read once input is closed
 
@@ -93,23 +92,24 @@ var ErrOther = errors.New("is not the file that was being imported: its lines up
 
 // skip passes over the lines that have a result already, and makes sure that they are still the same.
 func (r *run) skip(ctx context.Context) error {
-	for ctx.Err() == nil {
-		l, err := r.File.Next()
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if err != nil || l.Number > r.Journal.Last {
-			if r.Journal.Digest != "" && r.Journal.Digest != r.sum() {
+	for {
+		select {
+		case e, ok := <-r.input:
+			switch {
+			case ok && e.line.Number <= r.Journal.Last:
+				r.note(e.line)
+				continue
+			case !ok && r.unread != nil:
+				return r.unread
+			case r.Journal.Digest != "" && r.Journal.Digest != r.sum():
 				return ErrOther
 			}
-			if err == nil {
-				r.ahead = r.entry(l)
-			}
+			r.take(e, ok)
 			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		r.note(l)
 	}
-	return ctx.Err()
 }
 
 // note adds a line to those that have a result.
@@ -124,25 +124,28 @@ func (r *run) note(l orderfile.Line) {
 
 func (r *run) sum() string { return hex.EncodeToString(r.digest.Sum(nil)) }
 
-// read hands on the lines of the file. It closes input at their end, but not when ctx ends: there are more then.
-func (r *run) read(ctx context.Context) {
-	for e := r.ahead; e != nil; {
+// read hands on the lines of the file; those up to the last that has a result need no order. It closes input at their
+// end, but not when ctx ends: there are more then. A read cannot be broken off, so it is for a goroutine of its own.
+func (r *run) read(ctx context.Context, last int64) {
+	for {
+		l, err := r.File.Next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				r.unread = err
+			}
+			close(r.input)
+			return
+		}
+		e := &entry{line: l}
+		if l.Number > last {
+			e = r.entry(l)
+		}
 		select {
 		case r.input <- e:
 		case <-ctx.Done():
 			return
 		}
-		l, err := r.File.Next()
-		if err == nil {
-			e = r.entry(l)
-			continue
-		}
-		if !errors.Is(err, io.EOF) {
-			r.unread = err
-		}
-		e = nil
 	}
-	close(r.input)
 }
 
 // entry reads the order of a line. It carries its request id from the beginning, the one that the service would make:
@@ -163,11 +166,10 @@ func (r *run) entry(l orderfile.Line) *entry {
 
 // checkpoint keeps how far the import came: the report first, because the journal says how long it is.
 func (r *run) checkpoint() error {
-	size, err := r.Report.sync()
-	if err != nil {
+	if err := r.Report.sync(r.Journal); err != nil {
 		return err
 	}
-	r.Journal.Digest, r.Journal.ReportSize = r.sum(), size
+	r.Journal.Digest = r.sum()
 	return r.Journal.write()
 }
 

@@ -53,7 +53,7 @@ func (a *attempt) run(ctx context.Context, t *testing.T) (Progress, error) {
 		t.Fatal(err)
 	}
 	report := &Report{Path: filepath.Join(a.folder, "refused"), File: file, Code: codes.Code.String}
-	if err := report.Resume(journal.ReportSize); err != nil {
+	if err := report.Resume(journal); err != nil {
 		t.Fatal(err)
 	}
 	c := Config{
@@ -451,6 +451,48 @@ func TestInterruptedBeforeItBegins(t *testing.T) {
 	}
 }
 
+// waiting is an input that ends only when the test does; begins is called when somebody waits for it.
+func waiting(t *testing.T, begins func()) io.Reader {
+	in, out := io.Pipe()
+	t.Cleanup(func() { _ = out.Close() })
+	return io.MultiReader(readerFunc(func([]byte) (int, error) {
+		begins()
+		return 0, io.EOF
+	}), in)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Interrupted while it passes over what has a result, an import does not wait for an input that is slow.
+func TestInterruptedBeforeItGoesOn(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s := &server{}
+	a := &attempt{folder: t.TempDir(), client: serve(t, s), text: io.MultiReader(strings.NewReader(orders(300)), iotest.ErrReader(errors.New("torn")))}
+	if got, err := a.run(ctx, t); err == nil || got.Lines != 300 {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	a.text = io.MultiReader(strings.NewReader(orders(200)), waiting(t, cancel))
+	if got, err := a.run(ctx, t); !errors.Is(err, context.Canceled) || got.Lines != 300 || s.sent != 270 {
+		t.Errorf("%v, %+v, %d lines were sent", err, got, s.sent)
+	}
+}
+
+// A server that ends streams before it got anything is not asked for another at once, and for ever.
+func TestHastyServer(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	s := &server{hasty: true}
+	a := &attempt{folder: t.TempDir(), client: serve(t, s), text: io.MultiReader(strings.NewReader(orders(1)), waiting(t, func() {}))}
+	if got, err := a.run(ctx, t); status.Code(err) != codes.Unavailable || got.Lines != 0 || s.streams != 4 {
+		t.Errorf("%v, %+v, %d streams", err, got, s.streams)
+	}
+}
+
 // A line goes out soon, however long the next one takes.
 func TestSlowInput(t *testing.T) {
 	t.Parallel()
@@ -531,33 +573,54 @@ func TestAnotherFile(t *testing.T) {
 	}
 }
 
-// A report that somebody shortened meanwhile is continued as it is.
+// A report in which somebody changed something is left alone: what would be cut off it could be a line that is nowhere
+// else. One that was emptied is begun anew.
 func TestReportThatWasChanged(t *testing.T) {
 	t.Parallel()
-	for _, changed := range []string{"", "line,field,code,error,request_id,description,weight,origin\n"} {
-		s := &server{group: func(_ context.Context, _, group int) error {
-			if group == 2 {
-				return status.Error(codes.PermissionDenied, "no more")
-			}
-			return nil
-		}}
-		a := &attempt{folder: t.TempDir(), text: strings.NewReader(orders(1000)), client: serve(t, s)}
-		before, err := a.run(t.Context(), t)
-		if err == nil || before.Refused == 0 {
-			t.Fatalf("%v, %+v", err, before)
+	s := &server{group: func(_ context.Context, _, group int) error {
+		if group == 2 {
+			return status.Error(codes.PermissionDenied, "no more")
 		}
-		if err := os.WriteFile(filepath.Join(a.folder, "refused"), []byte(changed), 0o600); err != nil {
+		return nil
+	}}
+	a := &attempt{folder: t.TempDir(), text: strings.NewReader(orders(1000)), client: serve(t, s)}
+	before, err := a.run(t.Context(), t)
+	if err == nil || before.Refused == 0 {
+		t.Fatalf("%v, %+v", err, before)
+	}
+	journal, err := ReadJournal(filepath.Join(a.folder, "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, path := a.report(t), filepath.Join(a.folder, "refused")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.group, a.text = nil, strings.NewReader(orders(1000))
-		got, err := a.run(t.Context(), t)
-		if err != nil {
-			t.Fatal(err)
+	}
+	header, _, _ := strings.Cut(left, "\n")
+	for what, changed := range map[string]string{
+		"longer":    strings.Replace(left, "heavy", "10000000", 1),
+		"as long":   strings.Replace(left, "heavy", "10000", 1),
+		"shorter":   strings.Replace(left, "heavy", "7", 1),
+		"no record": header + "\n",
+	} {
+		write(changed)
+		report := &Report{Path: path, File: open(t, "orders.csv", strings.NewReader(orders(1))), Code: codes.Code.String}
+		if err := report.Resume(journal); !errors.Is(err, ErrReportChanged) || a.report(t) != changed {
+			t.Errorf("%s: %v; then it holds\n%s", what, err, a.report(t))
 		}
-		lines := strings.Split(a.report(t), "\n")
-		if !strings.HasPrefix(lines[0], "line,") || int64(len(lines)) != 1+got.Refused-before.Refused+1 || strings.Contains(a.report(t), "\x00") {
-			t.Errorf("%d lines of report about %d, from %q on", len(lines), got.Refused-before.Refused, lines[0])
-		}
+	}
+
+	write("")
+	s.group, a.text = nil, strings.NewReader(orders(1000))
+	got, err := a.run(t.Context(), t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(a.report(t), "\n")
+	if lines[0] != header || int64(len(lines)) != 1+got.Refused-before.Refused+1 {
+		t.Errorf("%d lines of report about %d, from %q on", len(lines), got.Refused-before.Refused, lines[0])
 	}
 }
 
@@ -585,6 +648,10 @@ func TestNoPlaceForJournalOrReport(t *testing.T) {
 		a := &attempt{folder: t.TempDir(), text: strings.NewReader(orders(10)), client: serve(t, &server{}), edit: edit}
 		if _, err := a.run(t.Context(), t); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), name) || len(a.retries) > 0 {
 			t.Errorf("%s: %v, %v", name, err, a.retries)
+		}
+		a.edit, a.text = nil, strings.NewReader(orders(10)) // there is a place now
+		if got, err := a.run(t.Context(), t); err != nil || got.Lines != 10 || !strings.Contains(a.report(t), ",order 3,heavy,Derby\n") {
+			t.Errorf("%s: %v, %+v, reported %q", name, err, got, a.report(t))
 		}
 	}
 }

@@ -16,13 +16,15 @@ import (
 type Journal struct {
 	Path string `json:"-"` // empty: it is not kept
 
-	ImportID   string           `json:"import_id"`
-	Format     orderfile.Format `json:"format"`
-	Mail       bool             `json:"mail"`
-	Last       int64            `json:"last"`   // number of the last line that has a result, as all before it
-	Digest     string           `json:"digest"` // of these lines
-	Report     string           `json:"report"`
-	ReportSize int64            `json:"report_size"` // what it has to do with these lines, in bytes
+	ImportID string           `json:"import_id"`
+	Format   orderfile.Format `json:"format"`
+	Mail     bool             `json:"mail"`
+	Last     int64            `json:"last"`   // number of the last line that has a result, as all before it
+	Digest   string           `json:"digest"` // of these lines
+	Report   string           `json:"report"`
+	// What the report has about these lines, in bytes, and the digest of that.
+	ReportSize   int64  `json:"report_size"`
+	ReportDigest string `json:"report_digest"`
 	Counts
 }
 
@@ -64,12 +66,12 @@ func (j *Journal) write() error {
 	return nil
 }
 
-// Remove removes the journal of an import that is over.
+// Remove removes the journal of an import that is over, if it was kept.
 func (j *Journal) Remove() error {
 	if j.Path == "" {
 		return nil
 	}
-	if err := os.Remove(j.Path); err != nil {
+	if err := os.Remove(j.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the journal: %w", err)
 	}
 	return nil

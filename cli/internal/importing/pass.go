@@ -141,7 +141,7 @@ func (p *pass) turn(ctx context.Context, cancel context.CancelCauseFunc) error {
 				return err
 			}
 		case err := <-p.over:
-			if err == nil && len(p.window.awaited) > 0 {
+			if err == nil && (len(p.window.awaited) > 0 || !p.closed) { // else the next one would be opened at once
 				err = status.Error(codes.Unavailable, "the server ended the import before it answered every line")
 			}
 			return err

@@ -3,10 +3,13 @@ package importing
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 
@@ -24,15 +27,20 @@ type Report struct {
 	// Code is how a code is written.
 	Code func(codes.Code) string
 
-	size int64
-	file *os.File
-	out  *bufio.Writer
+	size   int64
+	digest hash.Hash // of what was written
+	file   *os.File
+	out    *bufio.Writer
 }
 
-// Resume cuts off what the report has about lines of which the journal does not know. A report that is shorter than
-// that was changed; what is left of it stays.
-func (r *Report) Resume(size int64) error {
-	if r.Path == "" || size == 0 {
+// ErrReportChanged says that a report is not as its import left it.
+var ErrReportChanged = errors.New("was changed since the import broke off")
+
+// Resume cuts off what the report has about lines of which the journal does not know. One that is gone, or empty, is
+// begun anew. One whose other lines were changed is left alone, with ErrReportChanged: in it, nobody can tell any more
+// where those lines end.
+func (r *Report) Resume(j *Journal) error {
+	if r.Path == "" || j.ReportSize == 0 {
 		return nil
 	}
 	if err := r.open(os.O_RDWR | os.O_CREATE); err != nil {
@@ -42,19 +50,23 @@ func (r *Report) Resume(size int64) error {
 	if err != nil {
 		return r.failed(err)
 	}
-	size = min(size, info.Size())
-	if err := r.file.Truncate(size); err != nil {
-		return r.failed(err)
-	}
-	if _, err := r.file.Seek(size, io.SeekStart); err != nil {
-		return r.failed(err)
-	}
-	r.size = size
-	if size == 0 {
+	if info.Size() == 0 {
 		return r.begin()
 	}
+	if _, err := io.CopyN(r.digest, r.file, j.ReportSize); err != nil && !errors.Is(err, io.EOF) {
+		return r.failed(err)
+	}
+	if r.sum() != j.ReportDigest {
+		return errors.Join(ErrReportChanged, r.file.Close())
+	}
+	if err := r.file.Truncate(j.ReportSize); err != nil {
+		return r.failed(err)
+	}
+	r.size = j.ReportSize
 	return nil
 }
+
+func (r *Report) sum() string { return hex.EncodeToString(r.digest.Sum(nil)) }
 
 // Written says whether there is a report.
 func (r *Report) Written() bool { return r.size > 0 }
@@ -63,7 +75,7 @@ func (r *Report) open(flags int) (err error) {
 	if r.file, err = os.OpenFile(r.Path, flags, 0o600); err != nil {
 		return r.failed(err)
 	}
-	r.out = bufio.NewWriter(r.file)
+	r.out, r.digest = bufio.NewWriter(r.file), sha256.New()
 	return nil
 }
 
@@ -128,19 +140,21 @@ func (r *Report) write(data []byte) error {
 	if _, err := r.out.Write(data); err != nil {
 		return r.failed(err)
 	}
+	r.digest.Write(data)
 	r.size += int64(len(data))
 	return nil
 }
 
-// sync puts what was reported on the disk and returns how long the report is.
-func (r *Report) sync() (int64, error) {
+// sync puts what was reported on the disk and notes in the journal what that is.
+func (r *Report) sync(j *Journal) error {
 	if r.file == nil {
-		return r.size, nil
+		return nil
 	}
 	if err := errors.Join(r.out.Flush(), r.file.Sync()); err != nil {
-		return 0, r.failed(err)
+		return r.failed(err)
 	}
-	return r.size, nil
+	j.ReportSize, j.ReportDigest = r.size, r.sum()
+	return nil
 }
 
 // Close closes the report.

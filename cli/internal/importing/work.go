@@ -160,18 +160,19 @@ func (r *run) take(e *entry, ok bool) {
 	r.window.add(e)
 }
 
-// advance hands on the results of the lines at the front.
+// advance hands on the results of the lines at the front. A line that cannot be reported has none yet: it will be
+// reported when the import goes on.
 func (r *run) advance() error {
 	for e := r.window.pop(); e != nil; e = r.window.pop() {
-		r.note(e.line)
-		r.settled++
-		r.Journal.Last = e.line.Number
-		r.Journal.count(e.line.Number, e.outcome.refusal)
 		if e.outcome.refusal != nil {
 			if err := r.Report.add(e, e.outcome.refusal); err != nil {
 				return &ownError{err}
 			}
 		}
+		r.note(e.line)
+		r.settled++
+		r.Journal.Last = e.line.Number
+		r.Journal.count(e.line.Number, e.outcome.refusal)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package orderfile
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"path/filepath"
@@ -27,21 +28,25 @@ func (f Format) Unit() string {
 	return "line"
 }
 
-// detect tells the format by the ending of the name, else by the first visible byte.
-func detect(name string, first byte) Format {
-	switch strings.ToLower(filepath.Ext(name)) {
+// detect tells the format by the ending of the name, else by the first visible byte. An object over several lines is
+// none of them.
+func (s *source) detect(first byte) (Format, error) {
+	switch strings.ToLower(filepath.Ext(s.name)) {
 	case ".csv":
-		return CSV
+		return CSV, nil
 	case ".ndjson", ".jsonl":
-		return NDJSON
+		return NDJSON, nil
 	}
-	switch first {
-	case '[':
-		return JSON
-	case '{':
-		return NDJSON
+	switch {
+	case first == '[':
+		return JSON, nil
+	case first == '{' && s.spread():
+		return "", s.refuse(s.row, `is an object over several lines; there must be an object a line, or a list, [ … ]; `+
+			`a single order is for "seaport consignment create"`)
+	case first == '{':
+		return NDJSON, nil
 	}
-	return CSV
+	return CSV, nil
 }
 
 // sniffed is how many bytes are looked at before anything is made of a file.
@@ -117,6 +122,19 @@ func (s *source) firstVisible() (byte, error) {
 		}
 		s.discard(head)
 	}
+}
+
+// spread says that the object which begins here goes on on the next line. Where the first is only damaged, that line
+// begins another.
+func (s *source) spread() bool {
+	head, _ := s.in.Peek(s.in.Buffered())
+	first, rest, _ := bytes.Cut(head, []byte("\n"))
+	next := bytes.TrimSpace(rest)
+	if len(next) == 0 || next[0] == '{' {
+		return false
+	}
+	var object json.RawMessage
+	return errors.Is(json.NewDecoder(bytes.NewReader(first)).Decode(&object), io.ErrUnexpectedEOF)
 }
 
 func blank(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }

@@ -72,7 +72,9 @@ func Open(name string, in io.Reader, format Format) (*File, error) {
 		return nil, err
 	}
 	if format == "" {
-		format = detect(name, first)
+		if format, err = s.detect(first); err != nil {
+			return nil, err
+		}
 	}
 	f := &File{format: format}
 	switch format {

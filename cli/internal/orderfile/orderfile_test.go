@@ -106,6 +106,8 @@ func TestRead(t *testing.T) {
 				"6: is longer than 256 KiB", "7: is longer than 256 KiB", "8: Coffee, 6 kg, 1x Hull v1")},
 		{"by the first byte, array", "orders", "[" + tea + "]", want("1: Tea, 5 kg, 1x Derby ")},
 		{"by the first byte, objects", "orders.json", " " + tea, want("1: Tea, 5 kg, 1x Derby ")},
+		{"by the first byte, objects of which the first is damaged", "orders.json", `{"weight": 5,` + "\n" + coffee,
+			want("1: is not JSON: it ends too early; a closing }, ] or \" is missing (column 14)", "2: Coffee, 6 kg, 1x Hull v1")},
 		{"by the first byte, CSV", "orders.txt", "weight,origin,description\n5,Derby,Tea", want("2: Tea, 5 kg, 1x Derby ")},
 	}
 	for _, tt := range tests {
