@@ -51,6 +51,10 @@ func (d *importDisplay) retrying(err error, attempt, of int) {
 		return
 	}
 	d.clear()
+	if !d.s.connected.Load() {
+		d.s.sayRetry(attempt, of)
+		return
+	}
 	why := err.Error()
 	if st, ok := callStatus(err); ok {
 		why = fmt.Sprintf("%s (%s)", transportCause(st.Message()), statusName(st.Code()))

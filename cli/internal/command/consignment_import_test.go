@@ -449,15 +449,18 @@ func TestImportTwiceAtOnce(t *testing.T) {
 
 func TestImportBar(t *testing.T) {
 	var out strings.Builder
-	s := &session{stderr: &out, output: outputText}
+	s := &session{stderr: &out, output: outputText, address: "seaport:8080"}
 	d := newImportDisplay(s, 1000)
 	d.moves = true
+	d.retrying(status.Error(codes.Unavailable, "dial tcp: connection refused"), 2, 4)
+	s.connected.Store(true)
 	d.show(importing.Progress{Counts: importing.Counts{Booked: 700, Refused: 50}, From: 500, Offset: 750, Elapsed: 20 * time.Second, Run: 250})
 	d.retrying(status.Error(codes.Unavailable, "away\x1b"), 2, 10)
 	d.show(importing.Progress{})
 	d.finish()
 	d.finish()
-	want := "\r[##################......]  75%  700 booked, 50 refused, 12/s, 20s left\x1b[K" +
+	want := "seaport: seaport:8080 is not available, trying again (2 of 4)\n" +
+		"\r[##################......]  75%  700 booked, 50 refused, 12/s, 20s left\x1b[K" +
 		"\r\x1b[Kseaport: away\\x1b (UNAVAILABLE); trying again (2 of 10)\n" +
 		"\r[........................]   0%  0 booked, 0 refused, 0/s\x1b[K\r\x1b[K"
 	if out.String() != want {
