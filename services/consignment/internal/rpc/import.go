@@ -23,7 +23,7 @@ const (
 	maxTogether = 1 << 19
 	maxLine     = 1 << 18 // bytes
 	maxImportID = 64      // characters
-	groupsAhead = 3       // groups of lines that are being booked at once
+	groupsAhead = 4       // groups of lines that are being booked at once
 )
 
 // ImportConsignments implements the contract. Lines that arrive while others are being booked form the
