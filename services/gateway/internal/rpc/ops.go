@@ -108,34 +108,12 @@ func (o *ops) PingPong(stream opsv1.OpsService_PingPongServer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(stream.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
 	behind, err := client.PingPong(ctx)
 	if err != nil {
 		return err
 	}
-	go func() {
-		for stroke := first; ; {
-			if behind.Send(stroke) != nil {
-				return // Recv below tells why
-			}
-			var err error
-			if stroke, err = stream.Recv(); err != nil {
-				_ = behind.CloseSend()
-				return
-			}
-		}
-	}()
-	for {
-		stroke, err := behind.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(stroke); err != nil {
-			return err
-		}
-	}
+	_ = behind.Send(first) // if it does not go, receiving tells why
+	return exchange(ctx, cancel, stream, behind)
 }
