@@ -10,6 +10,7 @@ import (
 	"seaport.example/cli/internal/runner/process"
 	"seaport.example/cli/internal/runner/resource"
 	"seaport.example/cli/internal/runner/runfile"
+	"seaport.example/cli/internal/runner/secrets"
 )
 
 // brokerURL is the environment variable by which a component asks for the bundled broker.
@@ -52,6 +53,8 @@ type planner struct {
 	public   int                // the public port
 	nextPort func() (int, error)
 	newToken func() string
+
+	mailerToken string // what the mail relay asks for
 }
 
 func (p *planner) plan() (*plan, error) {
@@ -61,7 +64,7 @@ func (p *planner) plan() (*plan, error) {
 			return nil, err
 		}
 	}
-	if p.set.RefersTo(mailerURL) {
+	if p.set.RefersToSecret(secrets.MailerURL) {
 		if err := p.planMail(result); err != nil {
 			return nil, err
 		}
@@ -213,6 +216,7 @@ func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, to
 	}
 	for _, setting := range []struct{ flag, value string }{
 		{"--app-protocol", app.AppProtocol},
+		{"--app-health-check-path", app.AppHealthCheckPath},
 		{"--log-level", app.LogLevel},
 		{"--max-body-size", app.MaxBodySize},
 		{"--read-buffer-size", app.ReadBufferSize},

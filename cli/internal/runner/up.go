@@ -62,7 +62,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if o.Data, err = filepath.Abs(o.Data); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	if r.file, err = runfile.Read(o.Root); err != nil {
+	if r.file, err = readServices(o.Root); err != nil {
 		return err
 	}
 	if err := o.check(r.file); err != nil {
@@ -107,10 +107,15 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	}
 	planner := &planner{
 		options: o, file: r.file, set: r.set, tools: tools, programs: programs,
-		public: r.public, nextPort: r.ports.Next, newToken: randomToken,
+		public: r.public, nextPort: r.ports.Next, newToken: randomToken, mailerToken: r.keys.MailerToken(),
 	}
 	if r.plan, err = planner.plan(); err != nil {
 		return err
+	}
+	if r.plan.mail != nil {
+		if err := r.keys.MailTo(o.Data, r.plan.mail.url()+"/"); err != nil {
+			return err
+		}
 	}
 	return r.tellNames()
 }
