@@ -50,11 +50,11 @@ test-unit: ## unit tests, with the race detector where there is a C compiler
 	go test $(RACE) ./proto/... ./services/... ./cli/...
 
 # Tools are built before any test begins: the runner would do it by itself, but within the time limits of tests. A
-# platform is seventeen processes, so one package of tests runs at a time (-p 1).
+# platform is fifteen processes, so one package of tests runs at a time (-p 1).
 .PHONY: test-e2e
 test-e2e: build ## end-to-end tests: the platform with its real sidecars and broker (ARGS: of go test)
 	@echo "== end-to-end tests"
-	$(SEAPORT) tools build daprd placement scheduler nats-server
+	$(SEAPORT) tools build daprd nats-server
 	go test -count=1 -timeout 40m -p 1 $(ARGS) ./tests/...
 
 # Of another project, so it cannot be built here as the other tools are.

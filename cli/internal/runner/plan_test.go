@@ -14,6 +14,18 @@ import (
 
 func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
 	t.Helper()
+	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
+	if refersToOurs {
+		component := resource.Component{}
+		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "url"}}
+		component.Spec.Metadata[1].SecretKeyRef.Name = secrets.MailerURL
+		set.Components = append(set.Components, component)
+	}
+	return testPlanOf(t, options, set)
+}
+
+func testPlanOf(t *testing.T, options Options, set *resource.Set) *plan {
+	t.Helper()
 	next := 20_000
 	file := &runfile.File{}
 	for _, id := range []string{"gateway", "vessel"} {
@@ -21,13 +33,6 @@ func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
 		app.AppProtocol, app.EnableAppHealthCheck, app.MaxBodySize = "grpc", true, "16Mi"
 		app.Env = map[string]string{"FROM_FILE": id, "SEAPORT_PORT": "8080"}
 		file.Apps = append(file.Apps, app)
-	}
-	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
-	if refersToOurs {
-		component := resource.Component{}
-		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "url"}}
-		component.Spec.Metadata[1].SecretKeyRef.Name = secrets.MailerURL
-		set.Components = append(set.Components, component)
 	}
 	options.Data = "/data"
 	planner := &planner{
@@ -53,7 +58,7 @@ func TestPlanNamesReplicas(t *testing.T) {
 		names = append(names, spec.Name)
 	}
 	want := []string{
-		"nats", "mailcatcher", "mailrelay", "placement", "scheduler",
+		"nats", "mailcatcher", "mailrelay",
 		"gateway.daprd", "vessel.daprd", "vessel#2.daprd", "vessel#3.daprd",
 		"gateway", "vessel", "vessel#2", "vessel#3",
 	}
@@ -234,4 +239,25 @@ func lookup(env []string, key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Placement and scheduler cost memory and minutes of building: they run for a store that keeps actors, and for no other.
+func TestPlanOfTheControlPlane(t *testing.T) {
+	for value, want := range map[any]bool{nil: false, "false": false, "true": true, true: true} {
+		set := &resource.Set{}
+		if value != nil {
+			component := resource.Component{}
+			component.Spec.Metadata = []resource.Property{{Name: "actorStateStore", Value: value}}
+			set.Components = append(set.Components, component)
+		}
+		result := testPlanOf(t, Options{}, set)
+		if got := len(result.control) == 2; got != want {
+			t.Errorf("actorStateStore %v: control plane %v", value, result.control)
+		}
+		for _, spec := range result.sidecar {
+			if got := slices.Contains(spec.Args, "--placement-host-address") && slices.Contains(spec.Args, "--scheduler-host-address"); got != want {
+				t.Errorf("actorStateStore %v: sidecar with %v", value, spec.Args)
+			}
+		}
+	}
 }

@@ -181,11 +181,29 @@ func (r *run) findTools(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	needed := []string{"daprd", "placement", "scheduler"}
+	linked, err := tools.Components()
+	if err != nil {
+		return nil, err
+	}
+	sidecar := toolchain.Sidecar
+	for _, use := range r.set.Missing(linked) {
+		sidecar = toolchain.CompleteSidecar
+		fmt.Fprintf(r.options.Out, "%s: the small sidecar has no %s, so the one with every component is used (seaport tools components lists what the small one has)\n",
+			use.File, use.Type)
+	}
+	needed := []string{sidecar}
+	if r.set.Actors() {
+		needed = append(needed, "placement", "scheduler")
+	}
 	if r.set.RefersTo(brokerURL) {
 		needed = append(needed, "nats-server")
 	}
-	return tools.Ensure(ctx, needed...)
+	paths, err := tools.Ensure(ctx, needed...)
+	if err != nil {
+		return nil, err
+	}
+	paths[toolchain.Sidecar] = paths[sidecar]
+	return paths, nil
 }
 
 // run starts everything, waits for ctx to end and stops everything.

@@ -25,6 +25,34 @@ type Set struct {
 	Subscriptions []Subscription
 
 	declared map[string][]string // topics by pub/sub component
+	uses     []Use
+}
+
+// Use says that a file asks for a component type.
+type Use struct {
+	Type string // such as state.sqlite or nameresolution.mdns
+	File string
+}
+
+// Missing lists the uses of component types that are not among those given.
+func (s *Set) Missing(types []string) []Use {
+	var missing []Use
+	for _, use := range s.uses {
+		if !slices.Contains(types, use.Type) {
+			missing = append(missing, use)
+		}
+	}
+	return missing
+}
+
+// Actors reports whether a state store keeps actors, which workflows are made of: they need the placement service, and
+// the scheduler for their reminders.
+func (s *Set) Actors() bool {
+	return slices.ContainsFunc(s.Components, func(c Component) bool {
+		return slices.ContainsFunc(c.Spec.Metadata, func(p Property) bool {
+			return strings.EqualFold(p.Name, "actorStateStore") && fmt.Sprint(p.Value) == "true"
+		})
+	})
 }
 
 // Component is a broker, a store or another building block.
@@ -244,7 +272,14 @@ func (s *Set) add(doc *document.Document, names map[string]string) error {
 		s.Resiliency = doc.File()
 		return addResiliency(doc)
 	case "Configuration":
-		return doc.Decode(&configuration{})
+		var config configuration
+		if err := doc.Decode(&config); err != nil {
+			return err
+		}
+		if name := config.Spec.NameResolution.Component; name != "" {
+			s.uses = append(s.uses, Use{Type: "nameresolution." + name, File: doc.File()})
+		}
+		return nil
 	default:
 		return nil
 	}
@@ -271,6 +306,7 @@ func (s *Set) addComponent(doc *document.Document) error {
 		}
 	}
 	s.Components = append(s.Components, component)
+	s.uses = append(s.uses, Use{Type: component.Spec.Type, File: component.File})
 	return nil
 }
 
