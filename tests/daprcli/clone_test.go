@@ -98,7 +98,7 @@ func (c *clone) command(t *testing.T, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = c.folder
-	cmd.Env = append(os.Environ(), "SEAPORT_CONFIG="+c.config, "SEAPORT_TOKEN=", "SEAPORT_SERVER=", "PWD="+c.folder)
+	cmd.Env = append(os.Environ(), "SEAPORT_CONFIG="+c.config, "SEAPORT_TOKEN=", "SEAPORT_SERVER=")
 	return cmd
 }
 
@@ -221,13 +221,14 @@ type running struct {
 	ended chan struct{}
 }
 
-// start starts it as a shell does, in a process group of its own.
-func (c *clone) start(t *testing.T) *running {
+// start starts it in a folder as a shell does, in a process group of its own. File is how dapr.yaml is called there.
+func (c *clone) start(t *testing.T, folder, file string) *running {
 	t.Helper()
 	r := &running{
-		cmd: c.command(t, "dapr", "run", "-f", "dapr.yaml"), ended: make(chan struct{}),
+		cmd: c.command(t, "dapr", "run", "-f", file), ended: make(chan struct{}),
 		log: filepath.Join(t.TempDir(), "dapr.log"),
 	}
+	r.cmd.Dir = folder
 	out, err := os.Create(r.log)
 	if err != nil {
 		t.Fatal(err)

@@ -29,12 +29,13 @@ func TestDaprRun(t *testing.T) {
 	c := newClone(t)
 	c.needPorts(t)
 	c.startRedis(t)
-	c.run(t, "make", "secrets")
 	before := c.files(t, "services")
+	c.checkForgotten(t)
+	c.run(t, "make", "secrets")
 
 	// First with Ctrl-C at the end.
-	cli := c.start(t)
-	seeded := c.run(t, "bin/seaport", "seed", "--data", ".seaport/dapr", "--wait", "2m")
+	cli := c.start(t, c.folder, "dapr.yaml")
+	seeded := c.seed(t)
 	for _, want := range []string{"created sample users", "vessel vessel001", "depot Derby", "logged in as customer@seaport.example"} {
 		if !strings.Contains(seeded, want) {
 			t.Errorf("seaport seed does not say %q:\n%s", want, seeded)
@@ -47,9 +48,9 @@ func TestDaprRun(t *testing.T) {
 	cli.end(t, func() error { return syscall.Kill(-cli.pid(), syscall.SIGINT) }) // what a terminal sends
 	c.checkGone(t)
 
-	// Once more: everything is still there. Now with dapr stop.
-	cli = c.start(t)
-	if again := c.run(t, "bin/seaport", "seed", "--data", ".seaport/dapr", "--wait", "2m"); !strings.Contains(again, "are there already") {
+	// Once more, from another folder: everything is still there. Now with dapr stop.
+	cli = c.start(t, t.TempDir(), c.folder)
+	if again := c.seed(t); !strings.Contains(again, "are there already") {
 		t.Errorf("the second seaport seed says:\n%s", again)
 	}
 	if list := c.run(t, "bin/seaport", "consignment", "list"); !strings.Contains(list, id) {
@@ -67,6 +68,24 @@ func TestDaprRun(t *testing.T) {
 	if got, want := c.added(t), []string{".dapr", ".seaport", "bin"}; !slices.Equal(got, want) {
 		t.Errorf("the project's root has got %v, want %v", got, want)
 	}
+}
+
+// checkForgotten sees that the CLI says at once that make secrets was forgotten.
+func (c *clone) checkForgotten(t *testing.T) {
+	t.Helper()
+	out, err := c.command(t, "dapr", "run", "-f", "dapr.yaml").CombinedOutput()
+	if err == nil || !bytes.Contains(out, []byte(filepath.Join(c.folder, ".seaport", "dapr"))) {
+		t.Fatalf("dapr run before make secrets: %v\n%s", err, out)
+	}
+}
+
+// seed seeds the platform once it is ready, and returns what that said.
+func (c *clone) seed(t *testing.T) string {
+	t.Helper()
+	begin := time.Now()
+	said := c.run(t, "bin/seaport", "seed", "--data", ".seaport/dapr", "--wait", "3m")
+	t.Logf("ready and seeded after %s", time.Since(begin).Round(100*time.Millisecond))
+	return said
 }
 
 // checkList sees all apps in dapr list.

@@ -121,7 +121,7 @@ func TestNoPathDependsOnTheFolder(t *testing.T) {
 		}
 		for _, folder := range app.ResourcesPaths {
 			files, err := filepath.Glob(filepath.Join(root, folder, "*.yaml"))
-			if err != nil || len(files) == 0 {
+			if err != nil || len(files) == 0 && !app.OfSeaport() {
 				t.Errorf("app %s: nothing is in %s, %v", app.AppID, folder, err)
 			}
 			for _, file := range files {
