@@ -30,8 +30,8 @@ build: ## build the command line into bin/seaport
 	@go build -o $(SEAPORT) ./cli
 
 .PHONY: secrets
-secrets: build ## make the keys that dapr run -f dapr.yaml needs, in secrets/; make run has its own
-	@$(SEAPORT) secrets create --data .
+secrets: build ## make what dapr run -f dapr.yaml needs: the keys, in .seaport/dapr; make run has its own
+	@$(SEAPORT) secrets create --data .seaport/dapr
 
 .PHONY: tools
 tools: build ## build the pinned tools that are missing: the Dapr runtime, broker, code generators, linter
@@ -40,21 +40,31 @@ tools: build ## build the pinned tools that are missing: the Dapr runtime, broke
 ## Tests
 
 .PHONY: test
-test: test-unit test-e2e ## all tests; builds what they need
+test: test-unit test-e2e test-dapr-cli ## all tests; builds what they need
 
+# What reads files outside its module is run anew: Go would not see that they changed.
 .PHONY: test-unit
 test-unit: ## unit tests, with the race detector where there is a C compiler
 	@echo "== unit tests$(if $(RACE),, (no C compiler: without the race detector))"
-	go test -count=1 ./services
+	go test -count=1 ./services ./cli/internal/runner/...
 	go test $(RACE) ./proto/... ./services/... ./cli/...
 
 # Tools are built before any test begins: the runner would do it by itself, but within the time limits of tests. A
-# platform is seventeen processes, so one package of tests runs at a time (-p 1).
+# platform is fifteen processes, so one package of tests runs at a time (-p 1).
 .PHONY: test-e2e
 test-e2e: build ## end-to-end tests: the platform with its real sidecars and broker (ARGS: of go test)
 	@echo "== end-to-end tests"
-	$(SEAPORT) tools build daprd placement scheduler nats-server
+	$(SEAPORT) tools build daprd nats-server
 	go test -count=1 -timeout 40m -p 1 $(ARGS) ./tests/...
+
+# Of another project, so it cannot be built here as the other tools are.
+.PHONY: test-dapr-cli
+test-dapr-cli: ## end-to-end test of dapr run -f dapr.yaml, with the dapr and redis-server on the PATH; says so where there are none
+	@echo "== dapr run -f dapr.yaml"
+	@for program in dapr redis-server; do \
+		command -v $$program >/dev/null || { echo "NOT RUN: there is no $$program on the PATH (CONTRIBUTING.md, Tests)"; exit 0; }; \
+	done; \
+	SEAPORT_TEST_DAPR_CLI=1 go test -count=1 -timeout 20m $(ARGS) ./tests/daprcli
 
 .PHONY: bench
 bench: build ## measure bookings beside pings on a platform of its own (ARGS: of seaport bench)
@@ -126,4 +136,4 @@ check-generated: build ## find generated files that are not what the .proto file
 
 .PHONY: clean
 clean: ## remove what was built here and the data of make run; tools stay in the user's cache
-	rm -rf bin .seaport
+	rm -rf bin .seaport .dapr

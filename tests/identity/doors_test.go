@@ -157,8 +157,11 @@ func TestSecretsAreScoped(t *testing.T) {
 			t.Fatalf("%s: all secrets: answered %d, %v", app, answer.Status, err)
 		}
 		want := []string{"app-keys", "verification-keys"}
-		if app == "user" {
+		switch app {
+		case "user":
 			want = []string{"app-keys", "refresh-key", "signing-keys", "verification-keys"}
+		case "notification":
+			want = []string{"app-keys", "mailer-token", "mailer-url", "verification-keys"}
 		}
 		if got := slices.Sorted(maps.Keys(secrets)); !slices.Equal(got, want) {
 			t.Errorf("%s reads %v, want %v", app, got, want)

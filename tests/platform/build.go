@@ -59,7 +59,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the command line: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
-	tools := exec.Command(path, "tools", "build", "daprd", "placement", "scheduler", "nats-server")
+	tools := exec.Command(path, "tools", "build", "daprd", "nats-server")
 	tools.Dir = Root()
 	tools.Stderr = os.Stderr
 	if err := tools.Run(); err != nil {

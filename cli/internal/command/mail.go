@@ -15,8 +15,8 @@ import (
 // newMailCommand returns "seaport mail".
 func newMailCommand(s *session) *cobra.Command {
 	cmd := group("mail", "E-mails: those that a platform on this machine has sent, and what takes them",
-		newMailListCommand(s), newMailShowCommand(s), newMailSentCommand(s), newMailCatchCommand(), newMailRelayCommand())
-	cmd.Long = `Under "seaport up" a mail catcher takes every e-mail and delivers none. It keeps them in mail/ in the
+		newMailListCommand(s), newMailShowCommand(s), newMailSentCommand(s), newMailServeCommand(), newMailCatchCommand(), newMailRelayCommand())
+	cmd.Long = `On this machine a mail catcher takes every e-mail and delivers none. It keeps them in mail/ in the
 data folder, an .eml file each, and "list" and "show" read them there, whether the platform runs or not.
 Remove the files you do not want any more.`
 	return cmd

@@ -18,7 +18,7 @@ func newMailCatchCommand() *cobra.Command {
 It refuses mails over 25 MB, and recipients in the domain .invalid: with those one can see what becomes
 of a mail that is refused.
 
-"seaport up" starts one by itself. It is for the Dapr CLI: see components/redis/mailer.yaml.`,
+"seaport up" starts one by itself, and "seaport mail serve" is one with a relay before it.`,
 		Example: "  seaport mail catch",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -27,8 +27,8 @@ func newSecretsCreateCommand() *cobra.Command {
 that app may know. What is there already stays.
 
 "seaport up" does this by itself. The Dapr CLI does not: before "dapr run -f dapr.yaml" make the
-keys where its sidecars look for them, in the project's root ("make secrets").`
-	create.Example = "  seaport secrets create --data ."
+keys where its sidecars look for them, in .seaport/dapr ("make secrets").`
+	create.Example = "  seaport secrets create --data .seaport/dapr"
 	return create
 }
 
@@ -107,7 +107,16 @@ func keysCommand(
 			if err != nil {
 				return splitError(err)
 			}
-			if _, err := change(data, apps, time.Now()); err != nil {
+			keys, err := change(data, apps, time.Now())
+			if err != nil {
+				return splitError(err)
+			}
+			// "seaport up" says where its own relay is when it starts.
+			relay, err := runner.MailRelay(folder)
+			if err != nil {
+				return splitError(err)
+			}
+			if err := keys.MailTo(data, relay); err != nil {
 				return splitError(err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), done(apps, secrets.Folder(data)))

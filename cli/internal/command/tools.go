@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -23,9 +25,12 @@ pinned by the Go modules under tools/. They are built from source into the user'
 once for all checkouts; SEAPORT_TOOLS names another folder. An installed Dapr runtime of the pinned
 version is used instead.
 
+The sidecar, daprd, is built with the component types that Seaport's profiles use: "seaport tools components"
+lists them. daprd-complete has every type of Dapr; seaport up builds it for a component file that needs another one.
+
 Without a subcommand it lists the tools and where they are.`,
 		Example: `  seaport tools
-  seaport tools build daprd placement scheduler nats-server
+  seaport tools build daprd nats-server
   $(seaport tools path buf) lint`,
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,12 +45,13 @@ Without a subcommand it lists the tools and where they are.`,
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:       "build [NAME…]",
-			Short:     "Build the tools that are missing, all of them or those named",
+			Short:     "Build the tools that are missing: those named, or all but the complete sidecar",
 			Example:   "  seaport tools build\n  seaport tools build daprd",
 			ValidArgs: toolchain.Names(),
 			RunE: func(cmd *cobra.Command, names []string) error {
 				if len(names) == 0 {
-					names = toolchain.Names()
+					// The complete sidecar takes longest to build and is seldom needed.
+					names = slices.DeleteFunc(toolchain.Names(), func(name string) bool { return name == toolchain.CompleteSidecar })
 				}
 				tools, err := newToolchain(cmd, root)
 				if err != nil {
@@ -53,6 +59,23 @@ Without a subcommand it lists the tools and where they are.`,
 				}
 				_, err = tools.Ensure(cmd.Context(), names...)
 				return toolError(cmd, err)
+			},
+		},
+		&cobra.Command{
+			Use:   "components",
+			Short: "List the component types that the sidecar is built with",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				tools, err := newToolchain(cmd, root)
+				if err != nil {
+					return err
+				}
+				types, err := tools.Components()
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(types, "\n"))
+				return err
 			},
 		},
 		&cobra.Command{

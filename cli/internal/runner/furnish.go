@@ -2,11 +2,9 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -25,80 +23,15 @@ func (r *run) furnish(ctx context.Context) error {
 		return fmt.Errorf("seeding: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
-	var users registered
+	s := sample{
+		data: r.options.Data, server: r.server(), conn: conn, try: r.options.Try, sayf: r.platform.sayf,
+		withoutData: !r.options.Seed,
+	}
 	if !r.options.Insecure {
-		if users, err = r.createUsers(ctx, conn); err != nil {
-			return err
-		}
+		s.token = func(role string) (string, error) { return r.keys.Token(setUp, time.Now(), role) }
 	}
-	if r.options.Seed {
-		if err := r.createData(ctx, conn); err != nil {
-			return err
-		}
-	}
-	r.logIn(ctx, conn, users)
-	return nil
-}
-
-// createUsers creates the sample users and says so. That they are somebody else's by now ends no start.
-func (r *run) createUsers(ctx context.Context, conn *grpc.ClientConn) (registered, error) {
-	p := r.platform
-	token, err := r.keys.Token(setUp, time.Now(), "admin")
-	if err != nil {
-		return registered{}, err
-	}
-	users, err := newRegistrar(r.options.Data, conn, token).ensure(ctx)
-	switch {
-	case errors.Is(err, errUsersDamaged):
-		p.sayf("warning: %s; going on without sample users: restore the file, or remove it", err)
-	case err != nil:
-		return registered{}, err
-	}
-	if len(users.unknown) > 0 {
-		p.sayf("warning: %s: created in an earlier run, and their passwords are no longer in %s; register others with \"%s user create\"",
-			strings.Join(users.unknown, ", "), filepath.Join(r.options.Data, UsersFile), r.options.Try)
-	}
-	if len(users.created) > 0 {
-		p.sayf("created sample users; their passwords are kept in %s:", filepath.Join(r.options.Data, UsersFile))
-		for _, line := range table(users.created) {
-			p.sayf("  %s", line)
-		}
-	}
-	return users, nil
-}
-
-// createData creates the sample vessel and depots, as an operator, and says so.
-func (r *run) createData(ctx context.Context, conn *grpc.ClientConn) error {
-	token := ""
-	if !r.options.Insecure {
-		var err error
-		if token, err = r.keys.Token(setUp, time.Now(), "operator"); err != nil {
-			return err
-		}
-	}
-	created, err := seed(bearing(ctx, token), conn)
-	if len(created) > 0 {
-		r.platform.sayf("created sample data: %s", strings.Join(created, "; "))
-	}
+	r.loggedIn, err = s.create(ctx)
 	return err
-}
-
-// logIn leaves the command line logged in, as the sample customer unless it is somebody already. The platform does
-// without, so what goes wrong is a warning.
-func (r *run) logIn(ctx context.Context, conn *grpc.ClientConn, users registered) {
-	clerk, err := newClerk(r.server(), conn)
-	if err == nil {
-		var customer *sampleUser
-		for i := range users.users {
-			if users.users[i].Role == sampleRoles[0].name {
-				customer = &users.users[i]
-			}
-		}
-		r.loggedIn, err = clerk.settle(ctx, customer)
-	}
-	if err != nil && ctx.Err() == nil {
-		r.platform.sayf("warning: the command line is not logged in: %s", err)
-	}
 }
 
 // leave forgets the log-in at a port that nobody asked for: the next program that listens there is another one.

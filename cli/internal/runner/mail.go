@@ -6,17 +6,13 @@ import (
 	"seaport.example/cli/internal/runner/process"
 )
 
-// Environment variables by which a component asks for the mail relay.
-const (
-	mailerURL   = "SEAPORT_MAILER_URL"
-	mailerToken = "SEAPORT_MAILER_TOKEN"
-)
+// mailerToken is the environment variable in which the mail relay finds the token it asks for.
+const mailerToken = "SEAPORT_MAILER_TOKEN"
 
 // mail is how e-mails go: from the sidecar to the relay, by HTTP, and from there to the catcher, by SMTP.
 type mail struct {
 	catcher process.Spec
 	relay   process.Spec
-	token   string // which the relay asks for
 }
 
 func (p *planner) planMail(result *plan) error {
@@ -28,7 +24,6 @@ func (p *planner) planMail(result *plan) error {
 	if err != nil {
 		return err
 	}
-	token := p.newToken()
 	result.mail = &mail{
 		catcher: process.Spec{
 			Name: "mailcatcher",
@@ -47,11 +42,10 @@ func (p *planner) planMail(result *plan) error {
 				"SEAPORT_SMTP_HOST": loopback, "SEAPORT_SMTP_PORT": strconv.Itoa(catcher["smtp"]),
 				// The catcher knows no users.
 				"SEAPORT_SMTP_USER": "", "SEAPORT_SMTP_PASSWORD": "",
-				mailerToken: token,
+				mailerToken: p.mailerToken,
 			}),
 			Ports: relay,
 		},
-		token: token,
 	}
 	return nil
 }
@@ -61,9 +55,6 @@ func (p *plan) asked() map[string]string {
 	env := map[string]string{}
 	if p.broker != nil {
 		env[brokerURL] = p.url
-	}
-	if p.mail != nil {
-		env[mailerURL], env[mailerToken] = p.mail.url()+"/", p.mail.token
 	}
 	return env
 }

@@ -10,6 +10,7 @@ import (
 	"seaport.example/cli/internal/runner/process"
 	"seaport.example/cli/internal/runner/resource"
 	"seaport.example/cli/internal/runner/runfile"
+	"seaport.example/cli/internal/runner/secrets"
 )
 
 // brokerURL is the environment variable by which a component asks for the bundled broker.
@@ -52,6 +53,8 @@ type planner struct {
 	public   int                // the public port
 	nextPort func() (int, error)
 	newToken func() string
+
+	mailerToken string // what the mail relay asks for
 }
 
 func (p *planner) plan() (*plan, error) {
@@ -61,18 +64,20 @@ func (p *planner) plan() (*plan, error) {
 			return nil, err
 		}
 	}
-	if p.set.RefersTo(mailerURL) {
+	if p.set.RefersToSecret(secrets.MailerURL) {
 		if err := p.planMail(result); err != nil {
 			return nil, err
 		}
 	}
-	placement, err := p.planPlacement(result)
-	if err != nil {
-		return nil, err
-	}
-	scheduler, err := p.planScheduler(result)
-	if err != nil {
-		return nil, err
+	var placement, scheduler string
+	if p.set.Actors() {
+		var err error
+		if placement, err = p.planPlacement(result); err != nil {
+			return nil, err
+		}
+		if scheduler, err = p.planScheduler(result); err != nil {
+			return nil, err
+		}
 	}
 	for _, app := range p.file.Apps {
 		for replica := range max(1, p.options.Replicas[app.AppID]) {
@@ -202,8 +207,6 @@ func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, to
 		"--dapr-grpc-port", strconv.Itoa(ports["grpc"]),
 		"--dapr-internal-grpc-port", strconv.Itoa(ports["internal"]), "--dapr-internal-grpc-listen-address", loopback,
 		"--metrics-port", strconv.Itoa(ports["metrics"]), "--metrics-listen-address", loopback,
-		"--placement-host-address", placement,
-		"--scheduler-host-address", scheduler,
 		"--config", p.set.Config,
 		// The app is gone when the sidecar is asked to end: there is little left to wait for.
 		"--dapr-graceful-shutdown-seconds", "2",
@@ -212,7 +215,11 @@ func (p *planner) sidecar(app runfile.App, name string, ports map[string]int, to
 		args = append(args, "--resources-path", folder)
 	}
 	for _, setting := range []struct{ flag, value string }{
+		// Without these addresses a sidecar does without actors and jobs.
+		{"--placement-host-address", placement},
+		{"--scheduler-host-address", scheduler},
 		{"--app-protocol", app.AppProtocol},
+		{"--app-health-check-path", app.AppHealthCheckPath},
 		{"--log-level", app.LogLevel},
 		{"--max-body-size", app.MaxBodySize},
 		{"--read-buffer-size", app.ReadBufferSize},

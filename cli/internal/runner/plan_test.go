@@ -9,9 +9,22 @@ import (
 	"seaport.example/cli/internal/runner/process"
 	"seaport.example/cli/internal/runner/resource"
 	"seaport.example/cli/internal/runner/runfile"
+	"seaport.example/cli/internal/runner/secrets"
 )
 
 func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
+	t.Helper()
+	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
+	if refersToOurs {
+		component := resource.Component{}
+		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "url"}}
+		component.Spec.Metadata[1].SecretKeyRef.Name = secrets.MailerURL
+		set.Components = append(set.Components, component)
+	}
+	return testPlanOf(t, options, set)
+}
+
+func testPlanOf(t *testing.T, options Options, set *resource.Set) *plan {
 	t.Helper()
 	next := 20_000
 	file := &runfile.File{}
@@ -21,12 +34,6 @@ func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
 		app.Env = map[string]string{"FROM_FILE": id, "SEAPORT_PORT": "8080"}
 		file.Apps = append(file.Apps, app)
 	}
-	set := &resource.Set{Folders: []string{"/c/common", "/c/local"}, Config: "/c/local/config.yaml"}
-	if refersToOurs {
-		component := resource.Component{}
-		component.Spec.Metadata = []resource.Property{{Name: "natsURL", EnvRef: brokerURL}, {Name: "url", EnvRef: mailerURL}}
-		set.Components = append(set.Components, component)
-	}
 	options.Data = "/data"
 	planner := &planner{
 		options: &options, file: file, set: set, public: 9999,
@@ -34,6 +41,8 @@ func testPlan(t *testing.T, options Options, refersToOurs bool) *plan {
 		programs: map[string]program{"gateway": {path: "/data/bin/gateway"}, "vessel": {path: "/data/bin/vessel", args: []string{"-x"}}},
 		nextPort: func() (int, error) { next++; return next, nil },
 		newToken: func() string { next++; return "token-" + strconv.Itoa(next) },
+
+		mailerToken: "mailer-token",
 	}
 	result, err := planner.plan()
 	if err != nil {
@@ -49,7 +58,7 @@ func TestPlanNamesReplicas(t *testing.T) {
 		names = append(names, spec.Name)
 	}
 	want := []string{
-		"nats", "mailcatcher", "mailrelay", "placement", "scheduler",
+		"nats", "mailcatcher", "mailrelay",
 		"gateway.daprd", "vessel.daprd", "vessel#2.daprd", "vessel#3.daprd",
 		"gateway", "vessel", "vessel#2", "vessel#3",
 	}
@@ -64,7 +73,7 @@ func TestPlanWithoutBroker(t *testing.T) {
 		t.Error("a broker or mail relay is planned that no component asks for")
 	}
 	for _, spec := range result.sidecar {
-		for _, key := range []string{brokerURL, mailerURL, mailerToken} {
+		for _, key := range []string{brokerURL, mailerToken} {
 			if _, set := lookup(spec.Env, key); set {
 				t.Errorf("%s has %s", spec.Name, key)
 			}
@@ -75,7 +84,7 @@ func TestPlanWithoutBroker(t *testing.T) {
 // Mails go from sidecars to the relay, and from there to the catcher alone, whatever mail server the environment knows.
 func TestPlanMail(t *testing.T) {
 	result := testPlan(t, Options{Program: "/bin/seaport", Environ: []string{
-		"SEAPORT_SMTP_HOST=smtp.x.example", "SEAPORT_SMTP_PORT=25", "SEAPORT_SMTP_USER=u", "SEAPORT_SMTP_PASSWORD=p", mailerURL + "=http://x.example", mailerToken + "=t",
+		"SEAPORT_SMTP_HOST=smtp.x.example", "SEAPORT_SMTP_PORT=25", "SEAPORT_SMTP_USER=u", "SEAPORT_SMTP_PASSWORD=p", mailerToken + "=t",
 	}}, true)
 	mail := result.mail
 	smtp, http := strconv.Itoa(mail.catcher.Ports["smtp"]), strconv.Itoa(mail.relay.Ports["http"])
@@ -87,20 +96,11 @@ func TestPlanMail(t *testing.T) {
 			t.Errorf("%s is %s %v, want %v", spec.Name, spec.Path, spec.Args, want)
 		}
 	}
-	if mail.token == "" || mail.token == "t" || mail.token == result.tokens["vessel"].Dapr {
-		t.Errorf("token %q is not its own", mail.token)
-	}
 	for key, want := range map[string]string{
-		"SEAPORT_SMTP_HOST": loopback, "SEAPORT_SMTP_PORT": smtp, "SEAPORT_SMTP_USER": "", "SEAPORT_SMTP_PASSWORD": "", mailerToken: mail.token,
+		"SEAPORT_SMTP_HOST": loopback, "SEAPORT_SMTP_PORT": smtp, "SEAPORT_SMTP_USER": "", "SEAPORT_SMTP_PASSWORD": "", mailerToken: "mailer-token",
 	} {
 		if got, set := lookup(mail.relay.Env, key); !set || got != want {
 			t.Errorf("%s of the relay = %q (set: %t), want %q", key, got, set, want)
-		}
-	}
-	for _, spec := range result.sidecar {
-		url, _ := lookup(spec.Env, mailerURL)
-		if token, _ := lookup(spec.Env, mailerToken); url != "http://127.0.0.1:"+http+"/" || token != mail.token {
-			t.Errorf("%s looks for it at %s with %q", spec.Name, url, token)
 		}
 	}
 	for _, want := range []probe{{"mailcatcher", "smtp://127.0.0.1:" + smtp}, {"mailrelay", "http://127.0.0.1:" + http + "/healthz"}} {
@@ -239,4 +239,25 @@ func lookup(env []string, key string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Placement and scheduler cost memory and minutes of building: they run for a store that keeps actors, and for no other.
+func TestPlanOfTheControlPlane(t *testing.T) {
+	for value, want := range map[any]bool{nil: false, "false": false, "true": true, true: true} {
+		set := &resource.Set{}
+		if value != nil {
+			component := resource.Component{}
+			component.Spec.Metadata = []resource.Property{{Name: "actorStateStore", Value: value}}
+			set.Components = append(set.Components, component)
+		}
+		result := testPlanOf(t, Options{}, set)
+		if got := len(result.control) == 2; got != want {
+			t.Errorf("actorStateStore %v: control plane %v", value, result.control)
+		}
+		for _, spec := range result.sidecar {
+			if got := slices.Contains(spec.Args, "--placement-host-address") && slices.Contains(spec.Args, "--scheduler-host-address"); got != want {
+				t.Errorf("actorStateStore %v: sidecar with %v", value, spec.Args)
+			}
+		}
+	}
 }

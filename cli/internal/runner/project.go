@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"seaport.example/cli/internal/runner/runfile"
 )
@@ -27,13 +28,38 @@ func FindRoot(start string) (string, error) {
 	}
 }
 
-// AppIDs lists the apps of the project in the folder root.
+// AppIDs lists the services of the project in the folder root.
 func AppIDs(root string) ([]string, error) {
-	file, err := runfile.Read(root)
+	file, err := readServices(root)
 	if err != nil {
 		return nil, err
 	}
 	return appIDs(file), nil
+}
+
+// readServices reads dapr.yaml without the apps that are this program itself: what they are to the Dapr CLI, the runner
+// brings along.
+func readServices(root string) (*runfile.File, error) {
+	file, err := runfile.Read(root)
+	if err != nil {
+		return nil, err
+	}
+	file.Apps = slices.DeleteFunc(file.Apps, runfile.App.OfSeaport)
+	return file, nil
+}
+
+// MailRelay returns the URL at which dapr.yaml in the folder root has the mail relay for the Dapr CLI; "" if it has none.
+func MailRelay(root string) (string, error) {
+	file, err := runfile.Read(root)
+	if err != nil {
+		return "", err
+	}
+	for _, app := range file.Apps {
+		if app.OfSeaport() && app.AppPort != 0 {
+			return "http://" + address(app.AppPort) + "/", nil
+		}
+	}
+	return "", nil
 }
 
 func appIDs(file *runfile.File) []string {

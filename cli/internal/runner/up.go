@@ -62,7 +62,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if o.Data, err = filepath.Abs(o.Data); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	if r.file, err = runfile.Read(o.Root); err != nil {
+	if r.file, err = readServices(o.Root); err != nil {
 		return err
 	}
 	if err := o.check(r.file); err != nil {
@@ -107,10 +107,15 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	}
 	planner := &planner{
 		options: o, file: r.file, set: r.set, tools: tools, programs: programs,
-		public: r.public, nextPort: r.ports.Next, newToken: randomToken,
+		public: r.public, nextPort: r.ports.Next, newToken: randomToken, mailerToken: r.keys.MailerToken(),
 	}
 	if r.plan, err = planner.plan(); err != nil {
 		return err
+	}
+	if r.plan.mail != nil {
+		if err := r.keys.MailTo(o.Data, r.plan.mail.url()+"/"); err != nil {
+			return err
+		}
 	}
 	return r.tellNames()
 }
@@ -176,11 +181,29 @@ func (r *run) findTools(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	needed := []string{"daprd", "placement", "scheduler"}
+	linked, err := tools.Components()
+	if err != nil {
+		return nil, err
+	}
+	sidecar := toolchain.Sidecar
+	for _, use := range r.set.Missing(linked) {
+		sidecar = toolchain.CompleteSidecar
+		fmt.Fprintf(r.options.Out, "%s: the small sidecar has no %s, so the one with every component is used (seaport tools components lists what the small one has)\n",
+			use.File, use.Type)
+	}
+	needed := []string{sidecar}
+	if r.set.Actors() {
+		needed = append(needed, "placement", "scheduler")
+	}
 	if r.set.RefersTo(brokerURL) {
 		needed = append(needed, "nats-server")
 	}
-	return tools.Ensure(ctx, needed...)
+	paths, err := tools.Ensure(ctx, needed...)
+	if err != nil {
+		return nil, err
+	}
+	paths[toolchain.Sidecar] = paths[sidecar]
+	return paths, nil
 }
 
 // run starts everything, waits for ctx to end and stops everything.

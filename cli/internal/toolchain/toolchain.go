@@ -204,14 +204,15 @@ func (t *Toolchain) compile(ctx context.Context, status Status, out string, left
 
 // flags are what a tool's build needs besides the package.
 func flags(tool Tool, version string) []string {
-	if !tool.Dapr {
-		return []string{"-ldflags", "-s -w"}
+	args := []string{"-ldflags", "-s -w"}
+	if tool.Dapr {
+		// Its version is "edge" unless it is told.
+		args[1] += " -X github.com/dapr/dapr/pkg/buildinfo.version=" + strings.TrimPrefix(version, "v")
 	}
-	// Without a components tag daprd ends in a panic; its version is "edge" unless it is told.
-	return []string{
-		"-tags", "allcomponents",
-		"-ldflags", "-s -w -X github.com/dapr/dapr/pkg/buildinfo.version=" + strings.TrimPrefix(version, "v"),
+	if tool.Tags != "" {
+		args = append(args, "-tags", tool.Tags)
 	}
+	return args
 }
 
 func (t *Toolchain) module(tool Tool) string { return filepath.Join(t.root, "tools", tool.Module) }
@@ -263,7 +264,7 @@ func (t *Toolchain) folder(tool Tool) (string, error) {
 
 // findInstalled looks for a Dapr program of the pinned version where the Dapr CLI puts it and on the PATH.
 func (t *Toolchain) findInstalled(ctx context.Context, tool Tool, version string) string {
-	if !tool.Dapr || tool.Overlay != "" {
+	if tool.Installed == "" {
 		return ""
 	}
 	if known, ok := t.installed.Load(tool.Name); ok {
@@ -271,9 +272,9 @@ func (t *Toolchain) findInstalled(ctx context.Context, tool Tool, version string
 	}
 	var candidates []string
 	if home, err := os.UserHomeDir(); err == nil {
-		candidates = append(candidates, filepath.Join(home, ".dapr", "bin", tool.Name))
+		candidates = append(candidates, filepath.Join(home, ".dapr", "bin", tool.Installed))
 	}
-	if path, err := exec.LookPath(tool.Name); err == nil {
+	if path, err := exec.LookPath(tool.Installed); err == nil {
 		candidates = append(candidates, path)
 	}
 	found := ""

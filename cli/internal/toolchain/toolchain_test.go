@@ -29,6 +29,7 @@ replace github.com/nats-io/nats-server/v2 => ./server
 		"tools/nats/server/main.go": source,
 		"tools/dapr/go.mod":         "module seaport.example/tools/dapr\n\ngo 1.25\n\nrequire github.com/dapr/dapr v1.18.2\n",
 		"tools/dapr/go.sum":         "",
+		componentList:               "package components\n",
 		overlaid:                    "package part\n\nconst Owner = \"ours\"\n",
 	}
 	for name, text := range files {

@@ -18,23 +18,37 @@ type Tool struct {
 	// Overlay is a folder in Module whose Go files are built in place of those that have the same paths in Package's
 	// module; empty for none. They say why.
 	Overlay string
-	// Dapr is set for parts of the Dapr runtime. An installed one is used if it has the pinned version and is not
-	// changed by an Overlay.
+	// Dapr is set for parts of the Dapr runtime.
 	Dapr bool
+	// Tags are the build tags, separated by commas; empty for none.
+	Tags string
+	// Installed names the program that is as good when it is installed on this machine in the pinned version; empty
+	// if none is.
+	Installed string
 	// Effort says what the first build costs.
 	Effort string
 }
 
 const (
-	daprEffort  = "5 to 10 minutes and 0.8 GB of downloads the first time"
-	smallEffort = "about half a minute the first time"
+	daprEffort    = "10 minutes and 0.8 GB of downloads the first time, on two cores"
+	controlEffort = "one to two minutes the first time, after the sidecar"
+	smallEffort   = "about half a minute the first time"
+)
+
+// The names of the Dapr sidecar: the one that is linked with the component types that Seaport's profiles use, and the one
+// that has every type there is.
+const (
+	Sidecar         = "daprd"
+	CompleteSidecar = "daprd-complete"
 )
 
 var tools = []Tool{
-	{Name: "daprd", Module: "dapr", Package: "github.com/dapr/dapr/cmd/daprd", Dapr: true, Effort: daprEffort},
-	{Name: "placement", Module: "dapr", Package: "github.com/dapr/dapr/cmd/placement", Overlay: "_overlay", Dapr: true, Effort: daprEffort},
-	{Name: "scheduler", Module: "dapr", Package: "github.com/dapr/dapr/cmd/scheduler", Overlay: "_overlay", Dapr: true, Effort: daprEffort},
-	{Name: "sentry", Module: "dapr", Package: "github.com/dapr/dapr/cmd/sentry", Dapr: true, Effort: daprEffort},
+	{Name: Sidecar, Module: "dapr", Package: "github.com/dapr/dapr/cmd/daprd", Overlay: sidecarOverlay, Dapr: true, Installed: "daprd",
+		Effort: "4 to 5 minutes and 0.5 GB of downloads the first time, on two cores"},
+	{Name: CompleteSidecar, Module: "dapr", Package: "github.com/dapr/dapr/cmd/daprd", Tags: "allcomponents", Dapr: true, Installed: "daprd", Effort: daprEffort},
+	{Name: "placement", Module: "dapr", Package: "github.com/dapr/dapr/cmd/placement", Overlay: "_overlay", Dapr: true, Effort: controlEffort},
+	{Name: "scheduler", Module: "dapr", Package: "github.com/dapr/dapr/cmd/scheduler", Overlay: "_overlay", Dapr: true, Effort: controlEffort},
+	{Name: "sentry", Module: "dapr", Package: "github.com/dapr/dapr/cmd/sentry", Dapr: true, Installed: "sentry", Effort: controlEffort},
 	{Name: "nats-server", Module: "nats", Package: "github.com/nats-io/nats-server/v2", Effort: smallEffort},
 	{Name: "buf", Module: "buf", Package: "github.com/bufbuild/buf/cmd/buf", Effort: "one to two minutes the first time"},
 	{Name: "protoc-gen-go", Module: "proto", Package: "google.golang.org/protobuf/cmd/protoc-gen-go", Effort: smallEffort},

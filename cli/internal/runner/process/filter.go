@@ -41,6 +41,9 @@ var stdLog = regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d `)
 var expected = []string{
 	"mTLS is disabled",
 	"Graceful shutdown timeout is infinite",
+	// Placement and scheduler run only where a store keeps actors.
+	"Actor runtime disabled: api error: code = Unavailable desc = placement service is not configured",
+	"No scheduler host addresses provided",
 	// The scheduler's etcd, which is alone and on the loopback interface.
 	"Running http and grpc server on single port",
 	"exceeded recommended request limit",

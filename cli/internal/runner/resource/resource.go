@@ -25,6 +25,34 @@ type Set struct {
 	Subscriptions []Subscription
 
 	declared map[string][]string // topics by pub/sub component
+	uses     []Use
+}
+
+// Use says that a file asks for a component type.
+type Use struct {
+	Type string // such as state.sqlite or nameresolution.mdns
+	File string
+}
+
+// Missing lists the uses of component types that are not among those given.
+func (s *Set) Missing(types []string) []Use {
+	var missing []Use
+	for _, use := range s.uses {
+		if !slices.Contains(types, use.Type) {
+			missing = append(missing, use)
+		}
+	}
+	return missing
+}
+
+// Actors reports whether a state store keeps actors, which workflows are made of: they need the placement service, and
+// the scheduler for their reminders.
+func (s *Set) Actors() bool {
+	return slices.ContainsFunc(s.Components, func(c Component) bool {
+		return slices.ContainsFunc(c.Spec.Metadata, func(p Property) bool {
+			return strings.EqualFold(p.Name, "actorStateStore") && fmt.Sprint(p.Value) == "true"
+		})
+	})
 }
 
 // Component is a broker, a store or another building block.
@@ -106,7 +134,11 @@ var apiVersions = map[string]string{
 
 const configFile = "config.yaml"
 
-// Load reads profile from the folder components: its own folder and common, which all profiles share.
+// shared are the folders with the one component that profiles have in common, unless a profile brings its own.
+var shared = []struct{ folder, component string }{{"secrets", "secretstore"}, {"mail", "mailer"}}
+
+// Load reads profile from the folder components: its own folder, common, which all profiles share, and of the shared
+// components those that the profile has not itself.
 func Load(components, profile string) (*Set, error) {
 	folder := filepath.Join(components, profile)
 	if profile == "" || profile == "common" || filepath.Base(profile) != profile {
@@ -128,16 +160,15 @@ func Load(components, profile string) (*Set, error) {
 	names := map[string]string{}
 	var problems []error
 	for _, folder := range set.Folders {
-		entries, err := os.ReadDir(folder)
-		if err != nil {
-			return nil, fmt.Errorf("reading component folder: %w", err)
+		problems = append(problems, set.readFolder(folder, names))
+	}
+	for _, usual := range shared {
+		folder := filepath.Join(components, usual.folder)
+		if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) || set.has(usual.component) {
+			continue
 		}
-		for _, entry := range entries {
-			if extension := filepath.Ext(entry.Name()); entry.IsDir() || extension != ".yaml" && extension != ".yml" {
-				continue
-			}
-			problems = append(problems, set.readFile(filepath.Join(folder, entry.Name()), names))
-		}
+		set.Folders = append(set.Folders, folder)
+		problems = append(problems, set.readFolder(folder, names))
 	}
 	if err := errors.Join(append(problems, set.checkTopics())...); err != nil {
 		return nil, err
@@ -155,11 +186,37 @@ func Profiles(components string) []string {
 	return profiles
 }
 
+func (s *Set) has(component string) bool {
+	return slices.ContainsFunc(s.Components, func(c Component) bool { return c.Name() == component })
+}
+
 // RefersTo reports whether a component takes a setting from this environment variable.
 func (s *Set) RefersTo(variable string) bool {
 	return slices.ContainsFunc(s.Components, func(c Component) bool {
 		return slices.ContainsFunc(c.Spec.Metadata, func(p Property) bool { return p.EnvRef == variable })
 	})
+}
+
+// RefersToSecret reports whether a component takes a setting from this secret.
+func (s *Set) RefersToSecret(name string) bool {
+	return slices.ContainsFunc(s.Components, func(c Component) bool {
+		return slices.ContainsFunc(c.Spec.Metadata, func(p Property) bool { return p.SecretKeyRef.Name == name })
+	})
+}
+
+func (s *Set) readFolder(folder string, names map[string]string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("reading component folder: %w", err)
+	}
+	var problems []error
+	for _, entry := range entries {
+		if extension := filepath.Ext(entry.Name()); entry.IsDir() || extension != ".yaml" && extension != ".yml" {
+			continue
+		}
+		problems = append(problems, s.readFile(filepath.Join(folder, entry.Name()), names))
+	}
+	return errors.Join(problems...)
 }
 
 func (s *Set) readFile(path string, names map[string]string) error {
@@ -215,7 +272,14 @@ func (s *Set) add(doc *document.Document, names map[string]string) error {
 		s.Resiliency = doc.File()
 		return addResiliency(doc)
 	case "Configuration":
-		return doc.Decode(&configuration{})
+		var config configuration
+		if err := doc.Decode(&config); err != nil {
+			return err
+		}
+		if name := config.Spec.NameResolution.Component; name != "" {
+			s.uses = append(s.uses, Use{Type: "nameresolution." + name, File: doc.File()})
+		}
+		return nil
 	default:
 		return nil
 	}
@@ -242,6 +306,7 @@ func (s *Set) addComponent(doc *document.Document) error {
 		}
 	}
 	s.Components = append(s.Components, component)
+	s.uses = append(s.uses, Use{Type: component.Spec.Type, File: component.File})
 	return nil
 }
 

@@ -133,6 +133,40 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// The shared components are there unless a profile brings its own.
+func TestLoadShared(t *testing.T) {
+	component := func(name, kind string) string {
+		return "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: " + name +
+			"\nspec:\n  type: " + kind + "\n  version: v1\n  metadata:\n    - name: url\n      secretKeyRef:\n        name: mailer-url\n        key: mailer-url\n"
+	}
+	files := maps.Clone(sound)
+	files["secrets/secretstore.yaml"] = component("secretstore", "secretstores.local.file")
+	files["mail/mailer.yaml"] = component("mailer", "bindings.http")
+	folder := write(t, files)
+	set, err := Load(folder, "local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"common", "local", "secrets", "mail"}
+	for i := range want {
+		want[i] = filepath.Join(folder, want[i])
+	}
+	if !slices.Equal(set.Folders, want) {
+		t.Errorf("folders = %v, want %v", set.Folders, want)
+	}
+	if !set.RefersToSecret("mailer-url") || set.RefersToSecret("other") {
+		t.Error("RefersToSecret does not tell which secrets components use")
+	}
+	files["local/mailer.yaml"] = component("mailer", "bindings.smtp")
+	folder = write(t, files)
+	if set, err = Load(folder, "local"); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(set.Folders, filepath.Join(folder, "mail")) || !slices.Contains(set.Folders, filepath.Join(folder, "secrets")) {
+		t.Errorf("folders = %v for a profile with a mailer of its own", set.Folders)
+	}
+}
+
 func TestLoadUnknownProfile(t *testing.T) {
 	folder := write(t, sound)
 	for _, profile := range []string{"kafka", "", "common", "../local"} {
@@ -155,7 +189,7 @@ func TestLoadOwn(t *testing.T) {
 			t.Errorf("profile %s: %v", profile, err)
 			continue
 		}
-		for _, name := range []string{"pubsub", "statestore", "secretstore"} {
+		for _, name := range []string{"pubsub", "statestore", "secretstore", "mailer"} {
 			if !slices.ContainsFunc(set.Components, func(c Component) bool { return c.Name() == name }) {
 				t.Errorf("profile %s has no component %q", profile, name)
 			}

@@ -26,6 +26,7 @@ type Shared struct {
 	AppHealthProbeInterval int               `yaml:"appHealthProbeInterval"` // seconds
 	AppHealthProbeTimeout  int               `yaml:"appHealthProbeTimeout"`  // milliseconds
 	AppHealthThreshold     int               `yaml:"appHealthThreshold"`
+	AppHealthCheckPath     string            `yaml:"appHealthCheckPath"` // for HTTP
 	AppMaxConcurrency      int               `yaml:"appMaxConcurrency"`
 	MaxBodySize            string            `yaml:"maxBodySize"`
 	ReadBufferSize         string            `yaml:"readBufferSize"`
@@ -51,6 +52,9 @@ type App struct {
 	MetricsPort          int      `yaml:"metricsPort"`
 	ProfilePort          int      `yaml:"profilePort"`
 }
+
+// OfSeaport reports whether the app is the command line itself, "bin/seaport …", and not a service.
+func (a App) OfSeaport() bool { return len(a.Command) > 0 && filepath.Base(a.Command[0]) == "seaport" }
 
 // File is the whole of dapr.yaml, common merged into the apps and their paths made absolute.
 type File struct {
@@ -199,6 +203,7 @@ func (a *App) merge(common Shared) {
 	orString(&a.MaxBodySize, common.MaxBodySize)
 	orString(&a.ReadBufferSize, common.ReadBufferSize)
 	orString(&a.LogLevel, common.LogLevel)
+	orString(&a.AppHealthCheckPath, common.AppHealthCheckPath)
 	orInt(&a.AppHealthProbeInterval, common.AppHealthProbeInterval)
 	orInt(&a.AppHealthProbeTimeout, common.AppHealthProbeTimeout)
 	orInt(&a.AppHealthThreshold, common.AppHealthThreshold)

@@ -23,8 +23,19 @@ const (
 	allFile = "all.keys.json"
 	// issuing is the app that gives out users' tokens.
 	issuing = "user"
-	// refreshBytes is the length of the key of refresh tokens.
+	// mailing is the app that hands e-mails to the mail relay.
+	mailing = "notification"
+	// refreshBytes is the length of the key of refresh tokens, mailerBytes that of the token of the mail relay.
 	refreshBytes = 32
+	mailerBytes  = 32
+)
+
+// The secrets that the component mailer is configured by (components/mail/mailer.yaml).
+const (
+	// MailerURL is where the mail relay takes e-mails.
+	MailerURL = "mailer-url"
+	// MailerToken is what it asks for.
+	MailerToken = "mailer-token"
 )
 
 // Keys is what is in the file of all keys.
@@ -35,6 +46,10 @@ type Keys struct {
 	Apps map[string]keySet `json:"apps"`
 	// Refresh is the key of refresh tokens.
 	Refresh []byte `json:"refresh"`
+	// Mailer is what the mail relay asks for; see [Keys.MailerToken].
+	Mailer []byte `json:"mailer"`
+
+	mailer string // the relay's URL; empty where there is none
 }
 
 // Folder is where a data folder has its secrets.
@@ -94,15 +109,36 @@ func change(data string, apps []string, now time.Time, signing func(keySet, time
 	if err := keys.coverApps(apps, now); err != nil {
 		return nil, err
 	}
+	if len(keys.Mailer) == 0 { // the file is older than the relay's token
+		keys.Mailer = random(mailerBytes)
+	}
 	return keys, keys.write(folder)
 }
 
+// MailerToken is what the mail relay asks for.
+func (k *Keys) MailerToken() string { return base64.RawURLEncoding.EncodeToString(k.Mailer) }
+
+// MailTo tells the app that sends e-mails where the mail relay is: URL and token become secrets of that app, in the
+// folder data. It lasts until the keys are opened again.
+func (k *Keys) MailTo(data, url string) error {
+	if _, there := k.Apps[mailing]; !there {
+		return nil
+	}
+	k.mailer = url
+	return k.writeApp(Folder(data), mailing)
+}
+
 func create(now time.Time) (*Keys, error) {
-	keys := &Keys{Refresh: make([]byte, refreshBytes)}
-	_, _ = rand.Read(keys.Refresh) // never fails
+	keys := &Keys{Refresh: random(refreshBytes), Mailer: random(mailerBytes)}
 	var err error
 	keys.Users, err = newSigning(now)
 	return keys, err
+}
+
+func random(bytes int) []byte {
+	key := make([]byte, bytes)
+	_, _ = rand.Read(key) // never fails
+	return key
 }
 
 // coverApps makes the keys of new apps and drops those of apps that are gone.
@@ -151,6 +187,9 @@ func (k *Keys) check() error {
 	if len(k.Refresh) != refreshBytes {
 		return fmt.Errorf("the key of refresh tokens does not have %d bytes", refreshBytes)
 	}
+	if len(k.Mailer) != 0 && len(k.Mailer) != mailerBytes {
+		return fmt.Errorf("the token of the mail relay does not have %d bytes", mailerBytes)
+	}
 	if err := k.Users.check(); err != nil {
 		return fmt.Errorf("users: %w", err)
 	}
@@ -173,15 +212,19 @@ func (k *Keys) write(folder string) error {
 		return err
 	}
 	for app := range k.Apps {
-		own, err := k.of(app)
-		if err != nil {
-			return err
-		}
-		if err := privatefile.Write(filepath.Join(folder, app+".json"), own); err != nil {
+		if err := k.writeApp(folder, app); err != nil {
 			return err
 		}
 	}
 	return k.removeOthers(folder)
+}
+
+func (k *Keys) writeApp(folder, app string) error {
+	own, err := k.of(app)
+	if err != nil {
+		return err
+	}
+	return privatefile.Write(filepath.Join(folder, app+".json"), own)
 }
 
 // removeOthers removes the files of apps that are gone, and what a crash left half written.
@@ -227,6 +270,9 @@ func (k *Keys) of(app string) ([]byte, error) {
 	}
 	if app == issuing {
 		texts["refresh-key"] = base64.StdEncoding.EncodeToString(k.Refresh)
+	}
+	if app == mailing && k.mailer != "" {
+		texts[MailerURL], texts[MailerToken] = k.mailer, k.MailerToken()
 	}
 	file, err := json.MarshalIndent(texts, "", "  ")
 	if err != nil {

@@ -73,6 +73,54 @@ func TestEachAppGetsItsOwn(t *testing.T) {
 	}
 }
 
+// The component mailer of the app that writes e-mails finds the relay, and nobody else does; the token stays.
+func TestMailTo(t *testing.T) {
+	data := t.TempDir()
+	keys := open(t, data, start, "user", mailing)
+	if _, there := fileOf(t, data, mailing)[MailerURL]; there {
+		t.Error("there is a relay that nobody told of")
+	}
+	const url = "http://127.0.0.1:8160/"
+	if err := keys.MailTo(data, url); err != nil {
+		t.Fatal(err)
+	}
+	told := fileOf(t, data, mailing)
+	if told[MailerURL] != url || told[MailerToken] != keys.MailerToken() || len(told[MailerToken]) < 40 || told["app-keys"] == "" {
+		t.Errorf("%s is told %q", mailing, slices.Sorted(maps.Keys(told)))
+	}
+	if user := fileOf(t, data, "user"); user[MailerToken] != "" || user[MailerURL] != "" {
+		t.Error("user is told too")
+	}
+	if again := open(t, data, start, "user", mailing); again.MailerToken() != keys.MailerToken() {
+		t.Error("the token is another one the next time")
+	}
+	if err := open(t, data, start, "user").MailTo(data, url); err != nil {
+		t.Errorf("without such an app: %v", err)
+	}
+}
+
+// Keys that were made before there was a token of the relay get one.
+func TestTokenOfTheRelayIsAdded(t *testing.T) {
+	data := t.TempDir()
+	keys := open(t, data, start, apps...)
+	keys.Mailer = nil
+	if err := keys.write(Folder(data)); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, data, start, apps...)
+	kept, err := Read(data)
+	if err != nil || len(again.Mailer) != mailerBytes || kept.MailerToken() != again.MailerToken() {
+		t.Errorf("%d bytes, %v", len(again.Mailer), err)
+	}
+	again.Mailer = again.Mailer[1:]
+	if err := again.write(Folder(data)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(data); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("a token that is cut: %v", err)
+	}
+}
+
 // The services read these files with the library alone, so what they expect of the form is written down here.
 func TestForm(t *testing.T) {
 	data := t.TempDir()
