@@ -88,6 +88,7 @@ type Claims struct {
 	by    string
 	until time.Time
 	now   func() time.Time
+	etags map[string]string // of what is mine
 }
 
 // InTime says whether a transaction may still begin under the claims.
@@ -97,7 +98,7 @@ func (c *Claims) InTime() bool { return c.until.Sub(c.now()) >= enough }
 func (c *Claims) Marks(ids ...string) []sidecar.Item {
 	items := make([]sidecar.Item, len(ids))
 	for n, id := range ids {
-		items[n] = sidecar.Item{Key: keyOf(id), Data: []byte(`{"done":true}`), TTL: keep}
+		items[n] = sidecar.Item{Key: keyOf(id), Data: []byte(`{"done":true}`), ETag: c.etags[id], TTL: keep}
 	}
 	return items
 }
@@ -139,12 +140,13 @@ func (i *Inbox) Claim(ctx context.Context, ids []string) (*Claims, error) {
 // sort notes what the marks say and returns those that anybody may claim.
 func (c *Claims) sort(read map[string]entry, now time.Time) (free map[string]entry) {
 	c.Mine, c.Handled, free = make(map[string]bool), make(map[string]bool), make(map[string]entry)
+	c.etags = make(map[string]string)
 	for id, entry := range read {
 		switch m := entry.mark; {
 		case m.Done:
 			c.Handled[id] = true
 		case m.By == c.by:
-			c.Mine[id] = true
+			c.Mine[id], c.etags[id] = true, entry.etag
 		case m.left(now) <= 0: // nobody's, or left by somebody who died
 			free[id] = entry
 		}

@@ -16,6 +16,11 @@ import (
 var ErrConflict = errors.New("written by somebody else meanwhile")
 
 // State is a state store. Keys must not contain "||".
+//
+// Stores differ, and what is promised here is what all of them keep. Redis is the one that promises least:
+// a key that was ever written by [State.Put] takes no transaction without its ETag any more; a transaction of
+// which one item is refused carries out the others; a write with an ETag creates a key that was deleted
+// meanwhile; and a write that demands that the key is missing overwrites one that only transactions wrote.
 type State struct {
 	client client.Client
 	store  string
@@ -38,10 +43,11 @@ type Write struct {
 	TTL  time.Duration // whole seconds after which the key is gone; 0 means never
 }
 
-// Item is a key to write whatever it holds.
+// Item is a key to write in a transaction.
 type Item struct {
 	Key  string
 	Data []byte
+	ETag string        // as read, of a key that [State.Put] wrote; empty: it is fresh, or only transactions write it
 	TTL  time.Duration // whole seconds after which the key is gone; 0 means never
 }
 
@@ -131,13 +137,25 @@ func (s *State) Put(ctx context.Context, writes ...Write) error {
 		}
 	}
 	err := s.client.SaveBulkState(ctx, s.store, items...)
-	if status.Code(err) == codes.Aborted {
+	if conflicts(err) {
 		return fmt.Errorf("put %q: %w", writes[0].Key, ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put %d keys from %q on: %w", len(writes), writes[0].Key, err)
 	}
 	return nil
+}
+
+// conflicts reports whether err says that a key is not as the write demands. Dapr says so by ABORTED, but
+// passes on what the script of the Redis component says where the key was to be missing: INTERNAL.
+func conflicts(err error) bool {
+	switch status.Code(err) {
+	case codes.Aborted:
+		return true
+	case codes.Internal:
+		return says(err, []string{"user_script"}) && says(err, []string{"failed to set key"})
+	}
+	return false
 }
 
 // firstWrite refuses a write whose ETag is not the key's, or that has none while the key is there.
@@ -159,15 +177,15 @@ func lasting(ttl time.Duration) map[string]string {
 	return map[string]string{"ttlInSeconds": strconv.Itoa(int(ttl.Seconds()))}
 }
 
-// Transact writes and deletes keys in one transaction, whatever they hold. Only keys that are
-// fresh, or whose content is the same whoever writes it, belong here: there is no condition,
-// since not every store rolls back when one fails.
+// Transact writes and deletes keys in one transaction. Only keys that are fresh, or that nobody else writes
+// at present, belong here. An ETag is no condition to rely on, since not every store rolls back when an item
+// is refused: it says which write of [State.Put] is overwritten.
 func (s *State) Transact(ctx context.Context, upserts []Item, deletes []string) error {
 	ops := make([]*client.StateOperation, 0, len(upserts)+len(deletes))
 	for _, item := range upserts {
 		ops = append(ops, &client.StateOperation{
 			Type: client.StateOperationTypeUpsert,
-			Item: &client.SetStateItem{Key: item.Key, Value: item.Data, Metadata: lasting(item.TTL)},
+			Item: item.set(),
 		})
 	}
 	for _, key := range deletes {
@@ -180,4 +198,17 @@ func (s *State) Transact(ctx context.Context, upserts []Item, deletes []string) 
 		return fmt.Errorf("transaction of %d keys from %q on: %w", len(ops), ops[0].Item.Key, err)
 	}
 	return nil
+}
+
+// set returns what the SDK takes. Without options it would have the last write win, and stores pass over ETags.
+func (i Item) set() *client.SetStateItem {
+	set := &client.SetStateItem{Key: i.Key, Value: i.Data, Etag: etag(i.ETag), Metadata: lasting(i.TTL)}
+	if i.ETag == "" {
+		return set
+	}
+	set.Options = firstWrite
+	if i.TTL <= 0 { // Redis keeps the time to live of what is overwritten
+		set.Metadata = map[string]string{"ttlInSeconds": "-1"}
+	}
+	return set
 }

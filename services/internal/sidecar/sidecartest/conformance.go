@@ -29,6 +29,7 @@ func TestState(t *testing.T, state *sidecar.State) {
 		"one of several writes is refused":       testSeveralWrites,
 		"time to live":                           testTTL,
 		"a transaction writes and deletes":       testTransaction,
+		"a transaction over what was put":        testTransactionOver,
 		"a transaction and time to live":         testTransactionTTL,
 		"a transaction is all or nothing to see": testTransactionTogether,
 		"a transaction changes the ETag":         testTransactionETag,
@@ -187,11 +188,9 @@ func testCompareAndSet(t *testing.T, s subject) {
 
 	read = s.get(key)
 	s.must(s.Transact(t.Context(), nil, []string{key}))
-	s.wantConflict(s.put(key, `5`, read.ETag))
-	if value := s.get(key); !value.Missing() {
-		t.Errorf("a deleted key was written on the condition that it is as it was: %+v", value)
-	}
-	s.must(s.put(key, `6`, ""))
+	s.must(s.put(key, `5`, "")) // with the old ETag it is written on Redis, and refused elsewhere
+	s.wantConflict(s.put(key, `6`, ""))
+	s.want(key, `5`)
 }
 
 // Whether the other writes were carried out is open.
@@ -226,7 +225,8 @@ func testTransactionTTL(t *testing.T, s subject) {
 	s.must(s.Put(t.Context(), sidecar.Write{Key: s.key("kept"), Data: []byte(`1`), TTL: time.Second}))
 	s.must(s.put(s.key("gone"), `1`, ""))
 	s.must(s.Transact(t.Context(), []sidecar.Item{
-		{Key: s.key("gone"), Data: []byte(`2`), TTL: time.Second}, {Key: s.key("kept"), Data: []byte(`2`)},
+		{Key: s.key("gone"), Data: []byte(`2`), ETag: s.get(s.key("gone")).ETag, TTL: time.Second},
+		{Key: s.key("kept"), Data: []byte(`2`), ETag: s.get(s.key("kept")).ETag},
 		{Key: s.key("long"), Data: []byte(`2`), TTL: time.Hour},
 	}, nil))
 	s.want(s.key("gone"), `2`)
@@ -240,13 +240,41 @@ func testTransaction(t *testing.T, s subject) {
 	s.must(s.put(s.key("old"), `1`, ""))
 	s.must(s.put(s.key("gone"), `1`, ""))
 	s.must(s.Transact(t.Context(),
-		[]sidecar.Item{{Key: s.key("old"), Data: []byte(`2`)}, {Key: s.key("new"), Data: []byte(`2`)}},
+		[]sidecar.Item{{Key: s.key("old"), Data: []byte(`2`), ETag: s.get(s.key("old")).ETag}, {Key: s.key("new"), Data: []byte(`2`)}},
 		[]string{s.key("gone"), s.key("never there")}))
 	s.want(s.key("old"), `2`)
 	s.want(s.key("new"), `2`)
 	if value := s.get(s.key("gone")); !value.Missing() {
 		t.Errorf("a deleted key holds %q", value.Data)
 	}
+}
+
+// Which keys a transaction overwrites is said by their ETags, however they were written before.
+func testTransactionOver(_ *testing.T, s subject) {
+	etag := func(name string) string { return s.get(s.key(name)).ETag }
+	transact := func(name, data, etag string) error {
+		return s.Transact(s.Context(), []sidecar.Item{{Key: s.key(name), Data: []byte(data), ETag: etag}}, nil)
+	}
+	s.must(s.put(s.key("put"), `1`, ""))
+	before := etag("put")
+	s.must(transact("put", `2`, before))
+	s.must(transact("put", `3`, etag("put")))
+	s.must(s.put(s.key("put"), `4`, etag("put")))
+	s.must(transact("put", `5`, etag("put")))
+	s.want(s.key("put"), `5`)
+	if transact("put", `6`, before) == nil {
+		s.Error("an ETag of before was taken")
+	}
+	s.want(s.key("put"), `5`)
+
+	s.must(transact("transact", `1`, ""))
+	s.must(transact("transact", `2`, ""))
+	s.must(s.put(s.key("transact"), `3`, etag("transact")))
+	s.must(transact("transact", `4`, etag("transact")))
+	s.want(s.key("transact"), `4`)
+	s.must(s.Transact(s.Context(), nil, []string{s.key("transact")})) // a delete needs none
+	s.must(transact("transact", `5`, ""))
+	s.want(s.key("transact"), `5`)
 }
 
 // Who sees the last key of a transaction sees the others.

@@ -89,3 +89,21 @@ func TestUnknownComponents(t *testing.T) {
 		t.Error("a broker that does not exist took an event")
 	}
 }
+
+// Redis, and so the fake, refuses a transaction over a key that was ever put, unless it has the ETag. What else
+// is in the transaction is carried out.
+func TestTransactionOverAPutKey(t *testing.T) {
+	t.Parallel()
+	fake := sidecartest.New()
+	state := fake.State(t)
+	if err := state.Put(t.Context(), sidecar.Write{Key: "put", Data: []byte("1")}); err != nil {
+		t.Fatal(err)
+	}
+	err := state.Transact(t.Context(), []sidecar.Item{{Key: "put", Data: []byte("2")}, {Key: "other", Data: []byte("2")}}, nil)
+	if status.Code(err) != codes.Internal || errors.Is(err, sidecar.ErrConflict) {
+		t.Errorf("without its ETag: %v", err)
+	}
+	if put, other := string(fake.Value("put")), string(fake.Value("other")); put != "1" || other != "2" {
+		t.Errorf("it holds %q, and the other key %q", put, other)
+	}
+}

@@ -21,6 +21,9 @@ type row struct {
 	data  []byte
 	etag  string
 	until time.Time // when it is gone; zero for never
+
+	// marked: it was written on a condition. As on Redis, whatever writes it without its ETag is refused then.
+	marked bool
 }
 
 // Value returns what a key holds, past all faults; nil when that is nothing.
@@ -43,11 +46,11 @@ func (f *Fake) Keys(prefix string) (keys []string) {
 	return keys
 }
 
-// Set writes a key, past all faults, as if somebody else did.
+// Set writes a key, past all faults, as if somebody else put it.
 func (f *Fake) Set(key string, data []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.write(key, data, time.Time{})
+	f.write(key, data, time.Time{}, true)
 }
 
 // GetState reads a key.
@@ -119,12 +122,25 @@ func (d *daprd) save(item *commonv1.StateItem) error {
 	there := d.read(item.GetKey())
 	first := item.GetOptions().GetConcurrency() == commonv1.StateOptions_CONCURRENCY_FIRST_WRITE
 	switch {
-	case item.GetEtag() != nil && item.GetEtag().GetValue() != there.etag,
-		item.GetEtag() == nil && first && there.etag != "":
+	case there.takes(item):
+	case item.GetEtag() != nil:
 		return status.Errorf(codes.Aborted, "failed saving state %q: possible etag mismatch", item.GetKey())
+	default:
+		return refusal("failed saving state in state store "+StateStore, item.GetKey())
 	}
-	d.write(item.GetKey(), item.GetValue(), until)
+	d.write(item.GetKey(), item.GetValue(), until, there.marked || first)
 	return nil
+}
+
+// takes says whether Redis would write an item here. It takes any where there is nothing, and one without an
+// ETag where nothing was written on a condition.
+func (r row) takes(item *commonv1.StateItem) bool {
+	return r.etag == "" || item.GetEtag() == nil && !r.marked || item.GetEtag().GetValue() == r.etag
+}
+
+// refusal is what the sidecar of Redis says where a write is refused that has no ETag.
+func refusal(doing, key string) error {
+	return status.Errorf(codes.Internal, "%s: ERR user_script:14: failed to set key %s script: d908b9, on @user_script:14.", doing, key)
 }
 
 // untilOf returns when an item is gone; zero for never.
@@ -134,14 +150,17 @@ func untilOf(item *commonv1.StateItem) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	seconds, err := strconv.Atoi(ttl)
+	if err == nil && seconds == -1 {
+		return time.Time{}, nil // for ever, whatever was there
+	}
 	if err != nil || seconds < 1 {
 		return time.Time{}, status.Errorf(codes.Internal, "incorrect value for metadata ttlInSeconds: %q", ttl)
 	}
 	return time.Now().Add(time.Duration(seconds) * time.Second), nil
 }
 
-// ExecuteStateTransaction writes and deletes keys, all or none. It refuses conditions, on which
-// real stores differ.
+// ExecuteStateTransaction writes and deletes keys. As on Redis an item may be refused, and the others are
+// carried out.
 func (d *daprd) ExecuteStateTransaction(ctx context.Context, req *runtimev1.ExecuteStateTransactionRequest) (*emptypb.Empty, error) {
 	keys := make([]string, len(req.GetOperations()))
 	untils := make([]time.Time, len(keys))
@@ -151,27 +170,35 @@ func (d *daprd) ExecuteStateTransaction(ctx context.Context, req *runtimev1.Exec
 		if untils[i], err = untilOf(op.GetRequest()); err != nil {
 			return nil, err
 		}
-		if op.GetRequest().GetEtag() != nil || op.GetRequest().GetOptions().GetConcurrency() == commonv1.StateOptions_CONCURRENCY_FIRST_WRITE {
-			return nil, status.Errorf(codes.InvalidArgument, "a transaction has a condition on %q: not every store would roll back", keys[i])
+		if op.GetRequest().GetEtag() != nil && op.GetRequest().GetOptions().GetConcurrency() == commonv1.StateOptions_CONCURRENCY_LAST_WRITE {
+			return nil, status.Errorf(codes.InvalidArgument, "the ETag of %q would be passed over", keys[i])
 		}
 	}
 	if err := check(req.GetStoreName(), keys...); err != nil {
 		return nil, err
 	}
-	err := d.do(ctx, Transact, keys, func() error {
+	err := d.do(ctx, Transact, keys, func() (failed error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		for i, op := range req.GetOperations() {
 			switch op.GetOperationType() {
 			case "upsert":
-				d.write(keys[i], op.GetRequest().GetValue(), untils[i])
+				there := d.read(keys[i])
+				if !there.takes(op.GetRequest()) {
+					failed = refusal("error while executing state transaction", keys[i])
+					continue
+				}
+				if untils[i].IsZero() && op.GetRequest().GetMetadata()["ttlInSeconds"] == "" {
+					untils[i] = there.until // as on Redis
+				}
+				d.write(keys[i], op.GetRequest().GetValue(), untils[i], there.marked)
 			case "delete":
 				delete(d.rows, keys[i])
 			default:
 				return status.Errorf(codes.Unimplemented, "operation %q is not known", op.GetOperationType())
 			}
 		}
-		return nil
+		return failed
 	})
 	return &emptypb.Empty{}, err
 }
@@ -199,7 +226,7 @@ func (f *Fake) read(key string) row {
 }
 
 // write writes a row. The fake is locked.
-func (f *Fake) write(key string, data []byte, until time.Time) {
+func (f *Fake) write(key string, data []byte, until time.Time, marked bool) {
 	f.version++
-	f.rows[key] = row{data: bytes.Clone(data), etag: strconv.Itoa(f.version), until: until}
+	f.rows[key] = row{data: bytes.Clone(data), etag: strconv.Itoa(f.version), until: until, marked: marked}
 }

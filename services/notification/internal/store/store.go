@@ -160,7 +160,11 @@ func (s *Store) Add(ctx context.Context, calls []notification.Call) []error {
 var errLate = errors.New("too little is left of the claim")
 
 func (s *Store) commit(ctx context.Context, calls []notification.Call, claims *inbox.Claims) error {
-	items, entries, events, err := itemsOf(calls, claims)
+	stored, err := s.stored(ctx, calls)
+	if err != nil {
+		return err
+	}
+	items, entries, events, err := itemsOf(calls, claims, stored)
 	if err != nil {
 		return err
 	}
@@ -198,7 +202,21 @@ func (s *Store) commit(ctx context.Context, calls []notification.Call, claims *i
 	return err
 }
 
-func itemsOf(calls []notification.Call, claims *inbox.Claims) (items []sidecar.Item, entries []pages.Entry, events []sidecar.Event, err error) {
+// stored reads what is there of the e-mails that are sent again.
+func (s *Store) stored(ctx context.Context, calls []notification.Call) (map[string]sidecar.Value, error) {
+	var keys []string
+	for _, call := range calls {
+		if call.Again {
+			keys = append(keys, emailPrefix+call.Email.ID)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	return s.state.GetMany(ctx, keys)
+}
+
+func itemsOf(calls []notification.Call, claims *inbox.Claims, stored map[string]sidecar.Value) (items []sidecar.Item, entries []pages.Entry, events []sidecar.Event, err error) {
 	for _, call := range calls {
 		items = append(items, claims.Marks(call.Key)...)
 		e := call.Email
@@ -209,7 +227,8 @@ func itemsOf(calls []notification.Call, claims *inbox.Claims) (items []sidecar.I
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("encode e-mail %s: %w", e.ID, err)
 		}
-		items = append(items, sidecar.Item{Key: emailPrefix + e.ID, Data: data})
+		key := emailPrefix + e.ID
+		items = append(items, sidecar.Item{Key: key, Data: data, ETag: stored[key].ETag})
 		if !call.Again {
 			entries = append(entries, pages.Entry{ID: e.ID, Added: e.CreateTime.UnixMilli()})
 		}

@@ -21,6 +21,8 @@ import (
 type claim struct {
 	User  string `json:"user"`
 	Until int64  `json:"until,omitempty"` // Unix milliseconds; 0: for good
+
+	etag string // as read; a transaction over the claim needs it
 }
 
 const (
@@ -72,16 +74,13 @@ func (s *Store) claim(ctx context.Context, u *user.User) (claim, error) {
 		case c.final():
 			return claim{}, user.ErrTaken
 		case c.User == u.ID:
-			return c, nil // written, but the answer was lost
+			c.etag = etag
+			return c, nil // written now, or before an answer that was lost
 		case failed != nil:
 			return claim{}, failed
 		case c.left(now) <= 0: // nobody's, or left by somebody who died
 			mine := claim{User: u.ID, Until: now.Add(claimTTL).UnixMilli()}
-			err := s.put(ctx, u.Email, mine, etag)
-			if err == nil {
-				return mine, nil
-			}
-			if !errors.Is(err, sidecar.ErrConflict) {
+			if err := s.put(ctx, u.Email, mine, etag); err != nil && !errors.Is(err, sidecar.ErrConflict) {
 				failed = err
 			}
 			continue

@@ -115,7 +115,7 @@ func (s *Store) Register(ctx context.Context, u *user.User, c user.Credential) e
 // commit stores a user, its credential, its address, its place in the list and its event in one
 // transaction, under a claim.
 func (s *Store) commit(ctx context.Context, u *user.User, c user.Credential, held claim) error {
-	items, err := itemsOf(u, c)
+	items, err := itemsOf(u, c, held)
 	if err != nil {
 		return err
 	}
@@ -143,16 +143,13 @@ func (s *Store) commit(ctx context.Context, u *user.User, c user.Credential, hel
 	return err
 }
 
-func itemsOf(u *user.User, c user.Credential) ([]sidecar.Item, error) {
-	var items []sidecar.Item
-	for key, doc := range map[string]any{
-		userPrefix + u.ID: u, credentialPrefix + u.ID: c, addressKey(u.Email): claim{User: u.ID},
-	} {
-		data, err := json.Marshal(doc)
-		if err != nil {
-			return nil, fmt.Errorf("encode %q: %w", key, err)
+func itemsOf(u *user.User, c user.Credential, held claim) ([]sidecar.Item, error) {
+	items := []sidecar.Item{{Key: userPrefix + u.ID}, {Key: credentialPrefix + u.ID}, {Key: addressKey(u.Email), ETag: held.etag}}
+	for i, doc := range []any{u, c, claim{User: u.ID}} {
+		var err error
+		if items[i].Data, err = json.Marshal(doc); err != nil {
+			return nil, fmt.Errorf("encode %q: %w", items[i].Key, err)
 		}
-		items = append(items, sidecar.Item{Key: key, Data: data})
 	}
 	return items, nil
 }
