@@ -28,6 +28,7 @@ var (
 	domain = []string{
 		"seaport.example/services/internal/failure",
 		"seaport.example/services/internal/ledger",
+		"seaport.example/services/internal/normalize",
 		"seaport.example/services/$1/internal/$1",
 	}
 )
@@ -49,6 +50,7 @@ var rules = []rule{
 	{packages: whole(`seaport.example/services/internal/sidecar(/.*)?`), may: slices.Concat(plumbing, []string{
 		"github.com/dapr/go-sdk/client", "github.com/dapr/dapr/pkg/proto"})},
 	{packages: whole(`seaport.example/services/internal/failure`), may: slices.Concat(grpc, []string{"seaport.example/proto/seaport/failure"})},
+	{packages: whole(`seaport.example/services/internal/normalize`), may: []string{"golang.org/x/text/unicode/norm"}, pure: true},
 	{packages: whole(`seaport.example/services/internal/ledger`), may: []string{"seaport.example/services/internal/failure"}, pure: true},
 	{packages: whole(`seaport.example/services/internal/(token|auth/authtest)`), may: slices.Concat(plumbing, []string{"github.com/go-jose/go-jose/v4"})},
 	{packages: whole(`seaport.example/services/internal/.*`), may: plumbing},

@@ -5,6 +5,9 @@
 // source: seaport/consignment/v1/consignment.proto
 
 // Package seaport.consignment.v1 books freight and keeps what was booked.
+//
+// Names (origins, and ids of customers, users, vessels, containers and requests) are brought into one normal form,
+// which is what is stored and shown: see package seaport.inventory.v1.
 
 package consignmentv1
 

@@ -5,6 +5,11 @@
 // source: seaport/inventory/v1/inventory.proto
 
 // Package seaport.inventory.v1 keeps the empty containers in the depots.
+//
+// Names (places, request ids) are brought into one normal form, which is what is stored, shown and
+// looked for: characters composed and compatibility forms resolved (Unicode NFKC), characters that are not
+// seen left out (zero-width ones, soft hyphens, marks of direction), every dash "-", white space one space
+// and none around the name. Letters of different scripts stay different, however alike they look.
 
 package inventoryv1
 
@@ -28,7 +33,7 @@ const (
 // Depot is a place with empty containers.
 type Depot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The place, for instance "Manchester, United Kingdom". Case and spacing do not matter.
+	// The place, for instance "Manchester, United Kingdom". Case does not matter, nor spelling (see the package).
 	Origin string `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
 	// Containers ever stocked there.
 	Stock int32 `protobuf:"varint,2,opt,name=stock,proto3" json:"stock,omitempty"`

@@ -5,6 +5,11 @@
 // source: seaport/inventory/v1/inventory.proto
 
 // Package seaport.inventory.v1 keeps the empty containers in the depots.
+//
+// Names (places, request ids) are brought into one normal form, which is what is stored, shown and
+// looked for: characters composed and compatibility forms resolved (Unicode NFKC), characters that are not
+// seen left out (zero-width ones, soft hyphens, marks of direction), every dash "-", white space one space
+// and none around the name. Letters of different scripts stay different, however alike they look.
 
 package inventoryv1
 

@@ -5,6 +5,9 @@
 // source: seaport/vessel/v1/vessel.proto
 
 // Package seaport.vessel.v1 keeps the fleet and the room that is left on it.
+//
+// Ids of vessels, owners and requests are brought into one normal form, as all names in Seaport are: see package
+// seaport.inventory.v1.
 
 package vesselv1
 
@@ -155,7 +158,7 @@ func (x *Vessel) GetCreateTime() *timestamppb.Timestamp {
 // CreateVesselRequest describes a vessel.
 type CreateVesselRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Letters, digits, "-", "_" and "."; at most 64. Empty: assigned.
+	// Letters, digits, "-", "_" and "." in its normal form (see the package); at most 64. Empty: assigned.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// How many containers it takes, above zero.
 	Capacity int32 `protobuf:"varint,2,opt,name=capacity,proto3" json:"capacity,omitempty"`

@@ -5,6 +5,9 @@
 // source: seaport/vessel/v1/vessel.proto
 
 // Package seaport.vessel.v1 keeps the fleet and the room that is left on it.
+//
+// Ids of vessels, owners and requests are brought into one normal form, as all names in Seaport are: see package
+// seaport.inventory.v1.
 
 package vesselv1
 

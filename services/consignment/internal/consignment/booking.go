@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/normalize"
 )
 
 // Vessels holds room on vessels.
@@ -126,6 +127,13 @@ func (b *Bookings) create(ctx context.Context, orders []Order, group func([]*Boo
 		if results[i].Err = orders[i].Check(); results[i].Err != nil {
 			continue
 		}
+		if earlier, err := b.earlier(ctx, &orders[i]); earlier != nil || err != nil {
+			results[i] = Result{Err: err}
+			if err == nil {
+				results[i] = (&attempt{Booking: Booking{Consignment: *earlier}}).answer(&orders[i])
+			}
+			continue
+		}
 		a, first := b.begin(&orders[i])
 		if waits[i] = a; first {
 			mine = append(mine, a)
@@ -168,7 +176,7 @@ func (a *attempt) answer(o *Order) Result {
 	if a.err != nil {
 		return Result{Err: a.err}
 	}
-	if o.RequestID != "" && a.Fingerprint != o.fingerprint() {
+	if o.RequestID != "" && !o.is(a.Fingerprint) {
 		return Result{Err: failure.Exists("request_id", "was used for another booking, %s; choose a new one", a.ID)}
 	}
 	return Result{Consignment: a.Consignment}
@@ -440,7 +448,10 @@ func (b *Bookings) Get(ctx context.Context, owner, id string) (Consignment, erro
 // Page lists consignments, the newest first: of one customer, or of all for "".
 func (b *Bookings) Page(ctx context.Context, customer string, size int32, token string) (page []Consignment, next string, err error) {
 	if customer != "" {
-		if err := failure.Text("customer_id", customer, maxName); err != nil {
+		if err := failure.Text("customer_id", normalize.Name(customer), maxName); err != nil {
+			return nil, "", err
+		}
+		if customer, err = b.spelling(ctx, customer); err != nil {
 			return nil, "", err
 		}
 	}

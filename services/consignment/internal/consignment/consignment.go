@@ -79,6 +79,8 @@ type Order struct {
 	Containers  []Container
 	Wished      string // a vessel's id; empty: the best fit
 	RequestID   string // chosen by the customer; empty: none
+
+	written *Order // as it was written, if that is not the normal form
 }
 
 // Limits of an order.
@@ -104,6 +106,7 @@ func (o *Order) complete() {
 	if o.Customer == "" {
 		o.Customer = nobody
 	}
+	o.normalize()
 }
 
 // Check returns what is wrong with an order: INVALID_ARGUMENT naming every field at fault, up to

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/normalize"
 )
 
 // Watches tells watchers what happens to consignments.
@@ -49,6 +50,7 @@ const lifeEvery = 15 * time.Second
 // INVALID_ARGUMENT; UNAVAILABLE when this process stops or the log cannot be read.
 func (w *Watches) Watch(ctx context.Context, customer, mark string, tell func(Notice) error) error {
 	if customer != "" {
+		customer = normalize.Name(customer)
 		if err := failure.Text("customer_id", customer, maxName); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/batch"
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/normalize"
 )
 
 // maxBatch is how many items a batch may have.
@@ -182,7 +183,7 @@ func customerOf(ctx context.Context, asked string) (string, error) {
 
 // ownOnly refuses a customer_id that is not the owner's.
 func ownOnly(owner, customer string) error {
-	if customer != "" && customer != owner {
+	if customer != "" && normalize.Name(customer) != owner {
 		return failure.DeniedField("customer_id", "must be your own, %s, or empty", owner)
 	}
 	return nil

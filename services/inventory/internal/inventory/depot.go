@@ -2,13 +2,12 @@
 package inventory
 
 import (
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
+	"seaport.example/services/internal/normalize"
 )
 
 // rememberedRequests is how many stock requests a depot remembers, so that a retry adds once.
@@ -20,6 +19,11 @@ type Depot struct {
 	Stock      int64     `json:"stock"`  // containers ever stocked
 	CreateTime time.Time `json:"create_time"`
 	Requests   []string  `json:"requests,omitempty"` // the last stock requests
+	// Moved is how much of its stock went to the depot that has the normal spelling. Only a depot under an
+	// earlier spelling has it; Stock does not count it any more.
+	Moved int64 `json:"moved,omitempty"`
+	// Received is how much came from each depot under an earlier spelling, by that one's key; Stock counts it.
+	Received map[string]int64 `json:"received,omitempty"`
 
 	Containers ledger.Ledger `json:"containers"`
 }
@@ -43,7 +47,7 @@ const maxStock = 1_000_000_000
 
 // add stocks containers, once a request.
 func (d *Depot) add(containers int64, request string) error {
-	if request != "" && slices.Contains(d.Requests, request) {
+	if d.remembers(request) {
 		return nil
 	}
 	if d.Stock+containers > maxStock {
@@ -57,10 +61,10 @@ func (d *Depot) add(containers int64, request string) error {
 	return nil
 }
 
-// Key returns what an origin is stored under: case and spacing do not matter.
-func Key(origin string) string { return url.QueryEscape(strings.ToLower(tidy(origin))) }
-
-func tidy(origin string) string { return strings.Join(strings.Fields(origin), " ") }
+// remembers reports whether a stock request was added already, however it was spelled then.
+func (d *Depot) remembers(request string) bool {
+	return request != "" && slices.ContainsFunc(d.Requests, func(earlier string) bool { return normalize.Name(earlier) == request })
+}
 
 // maxOrigin is how many characters the name of a place has at most.
 const maxOrigin = 200

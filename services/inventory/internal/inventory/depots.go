@@ -9,6 +9,7 @@ import (
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
+	"seaport.example/services/internal/normalize"
 )
 
 // Store keeps depots by their [Key].
@@ -68,6 +69,8 @@ type Held struct {
 // Stock adds containers to a depot, which is opened by its first stock. The same request adds
 // once. Errors: INVALID_ARGUMENT.
 func (d *Depots) Stock(ctx context.Context, origin string, containers int64, request string) (Depot, error) {
+	asWritten := origin
+	origin, request = normalize.Name(origin), normalize.Name(request)
 	var wrong []*failure.Error
 	if err := failure.Text("origin", origin, maxOrigin); err != nil {
 		wrong = append(wrong, err)
@@ -82,9 +85,12 @@ func (d *Depots) Stock(ctx context.Context, origin string, containers int64, req
 		return Depot{}, err
 	}
 	key, now := Key(origin), d.Now().UTC()
-	there, err := d.Store.GetMany(ctx, []string{key})
+	there, err := d.Store.GetMany(ctx, spellings(asWritten))
 	if err != nil {
 		return Depot{}, err
+	}
+	if earlier, ok := there[earlierKey(asWritten)]; ok && earlierKey(asWritten) != key && earlier.remembers(request) {
+		return earlier, nil // it was added before names had a normal form
 	}
 	if _, ok := there[key]; !ok {
 		// Listed first: a listed key without a depot is passed over.
@@ -92,12 +98,18 @@ func (d *Depots) Stock(ctx context.Context, origin string, containers int64, req
 			return Depot{}, err
 		}
 	}
-	return d.Store.Update(ctx, key, func(doc *Depot) error {
+	depot, err := d.Store.Update(ctx, key, func(doc *Depot) error {
 		if !doc.Exists() {
-			doc.Origin, doc.CreateTime = tidy(origin), now
+			doc.Origin, doc.CreateTime = origin, now
 		}
 		return doc.add(containers, request)
 	})
+	if err != nil {
+		return depot, err
+	}
+	whole := map[string]Depot{key: depot}
+	err = d.unite(ctx, whole)
+	return whole[key], err
 }
 
 // Page returns a page of depots, the newest first.
@@ -110,8 +122,11 @@ func (d *Depots) Page(ctx context.Context, size int32, token string) (depots []D
 	if err != nil {
 		return nil, "", err
 	}
+	if err := d.unite(ctx, found); err != nil {
+		return nil, "", err
+	}
 	for _, key := range keys {
-		if depot, ok := found[key]; ok {
+		if depot, ok := found[key]; ok && depot.Moved == 0 { // else it is shown as part of another
 			depot.Containers.Expire(d.Now())
 			depots = append(depots, depot)
 		}
@@ -162,7 +177,7 @@ func check(w Wanted) error {
 		wrong = append(wrong, failure.Invalid("pickups", "must not be empty"))
 	}
 	for i, p := range w.Pickups {
-		if err := failure.Text(field(i), p.Origin, maxOrigin); err != nil {
+		if err := failure.Text(field(i), normalize.Name(p.Origin), maxOrigin); err != nil {
 			wrong = append(wrong, err)
 		}
 		if p.Containers <= 0 {
@@ -176,7 +191,7 @@ func check(w Wanted) error {
 func (d *Depots) Sweep(ctx context.Context) error {
 	every := max(d.HoldTTL/4, 500*time.Millisecond)
 	for {
-		if err := d.Register.All(ctx, func(keys []string) error { return d.Store.Sweep(ctx, keys) }); err != nil && ctx.Err() == nil {
+		if err := d.Register.All(ctx, func(keys []string) error { return errors.Join(d.Store.Sweep(ctx, keys), d.move(ctx, keys)) }); err != nil && ctx.Err() == nil {
 			d.Log.Warn("holds not swept; will be tried again", "error", err)
 		}
 		select {

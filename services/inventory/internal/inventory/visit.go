@@ -21,8 +21,12 @@ type visit struct {
 // and returns what failed, one error a consignment.
 func (d *Depots) each(ctx context.Context, pickups [][]Pickup, step func(i int, amount ledger.Amount) ledger.Step) []error {
 	visits := make(map[string][]visit)
+	keyOf, err := d.locate(ctx, pickups)
+	if err != nil {
+		return slices.Repeat([]error{err}, len(pickups))
+	}
 	for i, all := range pickups {
-		for key, p := range merge(all) {
+		for key, p := range merge(all, keyOf) {
 			visits[key] = append(visits[key], visit{i, p.index, step(i, ledger.Amount{Containers: p.containers})})
 		}
 	}
@@ -86,10 +90,10 @@ type merged struct {
 }
 
 // merge adds up the pickups at one depot, however they spell it.
-func merge(pickups []Pickup) map[string]merged {
+func merge(pickups []Pickup, keyOf func(origin string) string) map[string]merged {
 	sums := make(map[string]merged, len(pickups))
 	for i, p := range slices.Backward(pickups) {
-		key := Key(p.Origin)
+		key := keyOf(p.Origin)
 		sums[key] = merged{i, sums[key].containers + p.Containers}
 	}
 	return sums

@@ -8,6 +8,7 @@ import (
 
 	notificationv1 "seaport.example/proto/seaport/notification/v1"
 	"seaport.example/services/internal/auth"
+	"seaport.example/services/internal/normalize"
 	"seaport.example/services/notification/internal/notification"
 	"seaport.example/services/notification/internal/topic"
 )
@@ -27,7 +28,7 @@ func Register(server grpc.ServiceRegistrar, notices *notification.Notices) {
 // SendEmail implements the contract.
 func (s *Server) SendEmail(ctx context.Context, req *notificationv1.SendEmailRequest) (*notificationv1.SendEmailResponse, error) {
 	id, err := s.notices.Send(ctx, notification.Message{
-		To: req.GetEmail(), Subject: req.GetSubject(), Text: req.GetContent(), App: auth.From(ctx).App, RequestID: req.GetRequestId(),
+		To: req.GetEmail(), Subject: req.GetSubject(), Text: req.GetContent(), App: auth.From(ctx).App, RequestID: normalize.Name(req.GetRequestId()),
 	})
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	userv1 "seaport.example/proto/seaport/user/v1"
 	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/normalize"
 	"seaport.example/services/internal/token"
 	"seaport.example/services/user/internal/user"
 )
@@ -40,7 +41,7 @@ func Register(server grpc.ServiceRegistrar, users *user.Users, logins *user.Logi
 func (s *Server) Create(ctx context.Context, req *userv1.CreateRequest) (*userv1.CreateResponse, error) {
 	u, err := s.users.Create(ctx, user.Registration{
 		Name: req.GetName(), Company: req.GetCompany(), Email: req.GetEmail(),
-		Password: req.GetPassword(), RequestID: req.GetRequestId(),
+		Password: req.GetPassword(), RequestID: normalize.Name(req.GetRequestId()),
 	})
 	if err != nil {
 		return nil, err

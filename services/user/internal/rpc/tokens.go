@@ -9,6 +9,7 @@ import (
 	userv1 "seaport.example/proto/seaport/user/v1"
 	"seaport.example/services/internal/auth"
 	"seaport.example/services/internal/failure"
+	"seaport.example/services/internal/normalize"
 	"seaport.example/services/internal/token"
 	"seaport.example/services/user/internal/user"
 )
@@ -24,7 +25,7 @@ func (s *Server) Auth(ctx context.Context, req *userv1.AuthRequest) (*userv1.Aut
 
 // RefreshToken implements the contract.
 func (s *Server) RefreshToken(ctx context.Context, req *userv1.RefreshTokenRequest) (*userv1.RefreshTokenResponse, error) {
-	tokens, err := s.logins.Refresh(ctx, req.GetRefreshToken(), req.GetRequestId())
+	tokens, err := s.logins.Refresh(ctx, req.GetRefreshToken(), normalize.Name(req.GetRequestId()))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
+	"seaport.example/services/internal/normalize"
 )
 
 // Vessels keeps vessels.
@@ -73,6 +74,9 @@ type Held struct {
 
 // Create adds a vessel. The same request creates once. Errors: INVALID_ARGUMENT, ALREADY_EXISTS.
 func (f *Fleet) Create(ctx context.Context, v Vessel) (Vessel, error) {
+	for _, name := range []*string{&v.ID, &v.OwnerID, &v.Request} {
+		*name = normalize.Name(*name)
+	}
 	if v.ID == "" {
 		v.ID = f.NewID()
 	}
@@ -112,6 +116,7 @@ func (f *Fleet) Create(ctx context.Context, v Vessel) (Vessel, error) {
 
 // Get returns a vessel as it is now. Errors: NOT_FOUND.
 func (f *Fleet) Get(ctx context.Context, id string) (Vessel, error) {
+	id = normalize.Name(id)
 	if err := CheckID("id", id); err != nil {
 		return Vessel{}, err
 	}
@@ -178,7 +183,9 @@ const rounds = 64
 func (f *Fleet) Hold(ctx context.Context, wanted []Wanted) []Held {
 	held := make([]Held, len(wanted))
 	open := make([]int, 0, len(wanted))
+	wanted = slices.Clone(wanted)
 	for i, w := range wanted {
+		wanted[i].Wished = normalize.Name(w.Wished)
 		if held[i].Err = checkAmount(w.Amount); held[i].Err == nil {
 			open = append(open, i)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"seaport.example/services/internal/failure"
 	"seaport.example/services/internal/ledger"
+	"seaport.example/services/internal/normalize"
 )
 
 // Vessel is a ship and what is promised of the room on it.
@@ -73,6 +74,6 @@ func (v *Vessel) Check() error {
 
 // sameRequest says that a vessel was created by the request that now comes again.
 func (v *Vessel) sameRequest(again *Vessel) bool {
-	return v.Request != "" && v.Request == again.Request && v.Name == again.Name &&
+	return v.Request != "" && normalize.Name(v.Request) == again.Request && v.Name == again.Name &&
 		v.Capacity == again.Capacity && v.MaxWeight == again.MaxWeight
 }
