@@ -40,7 +40,7 @@ tools: build ## build the pinned tools that are missing: the Dapr runtime, broke
 ## Tests
 
 .PHONY: test
-test: test-unit test-e2e test-dapr-cli ## all tests; builds what they need
+test: test-unit test-e2e test-redis test-dapr-cli ## all tests; builds what they need
 
 # What reads files outside its module is run anew: Go would not see that they changed.
 .PHONY: test-unit
@@ -56,6 +56,22 @@ test-e2e: build ## end-to-end tests: the platform with its real sidecars and bro
 	@echo "== end-to-end tests"
 	$(SEAPORT) tools build daprd nats-server
 	go test -count=1 -timeout 40m -p 1 $(ARGS) ./tests/...
+
+# What is about the promise: nothing that was answered with success is lost, doubled or sold twice. CI has a
+# redis-server, so that it cannot be left out there.
+REDIS_TESTS = booking crash deadletter notification scale streams
+
+.PHONY: test-redis
+test-redis: build ## end-to-end tests on Redis, with the redis-server on the PATH; says so where there is none (ARGS: of go test)
+	@echo "== end-to-end tests on Redis"
+	@if command -v redis-server >/dev/null; then \
+		$(SEAPORT) tools build daprd && \
+		SEAPORT_TEST_PROFILE=redis go test -count=1 -short -timeout 20m -p 1 $(ARGS) $(REDIS_TESTS:%=./tests/%); \
+	elif [[ $${CI:-} == true ]]; then \
+		echo "There is no redis-server on the PATH, and this is CI" >&2; exit 1; \
+	else \
+		echo "NOT RUN: there is no redis-server on the PATH (CONTRIBUTING.md, Tests)"; \
+	fi
 
 # Of another project, so it cannot be built here as the other tools are.
 .PHONY: test-dapr-cli

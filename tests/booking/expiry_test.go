@@ -47,6 +47,7 @@ func TestUnconfirmedHoldsExpire(t *testing.T) {
 // An announcement that comes after its hold expired takes the room again if it is still there;
 // else the consignment is cancelled with the reason and everything it had is given back.
 func TestLateConfirmation(t *testing.T) {
+	platform.OnlyLocal(t, "the broker cannot be away while the stores are there")
 	t.Parallel()
 	p := platform.Start(t, "--no-seed", "--env", "SEAPORT_HOLD_TTL=9s")
 	c := p.Client(t)

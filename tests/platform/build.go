@@ -31,6 +31,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	code = m.Run()
+	defer stopServers()
 	return code, stopShared()
 }
 

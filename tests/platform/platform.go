@@ -33,6 +33,7 @@ type Platform struct {
 	ended  chan struct{} // closed when `seaport up` has ended
 	result error         // of cmd.Wait; valid once ended is closed
 	port   int
+	redis  *Redis // if it runs on Redis
 
 	crashed  bool // by a test
 	insecure bool // there are no users
@@ -97,14 +98,18 @@ func start(data string, flags []string) (*Platform, error) {
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
+	parts, server, err := profile(data, flags)
+	if err != nil {
+		return nil, err
+	}
 	p := &Platform{
-		Data: data, ended: make(chan struct{}), insecure: slices.Contains(flags, "--insecure"),
+		Data: data, redis: server, ended: make(chan struct{}), insecure: slices.Contains(flags, "--insecure"),
 		seen: make(map[int]string), sessions: make(map[string]*session),
 	}
 	if p.output, err = os.OpenFile(p.outputFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
-	p.cmd = exec.Command(binary, append([]string{"up", "--root", Root(), "--data", data, "--port", "0"}, flags...)...)
+	p.cmd = exec.Command(binary, slices.Concat([]string{"up", "--data", data, "--port", "0"}, parts, flags)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.Env = environment(p.Config())
 	p.cmd.SysProcAttr = attributes()

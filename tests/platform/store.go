@@ -14,7 +14,7 @@ import (
 )
 
 // Rows returns what is in the state store of an app under a prefix: JSON by key, the prefix cut
-// off. It looks into the app's database file, past all caches.
+// off. It looks into the app's database file, or into Redis, past all caches.
 func (p *Platform) Rows(t testing.TB, app, prefix string) map[string]json.RawMessage {
 	t.Helper()
 	rows, err := p.ReadRows(app, prefix)
@@ -26,6 +26,13 @@ func (p *Platform) Rows(t testing.TB, app, prefix string) map[string]json.RawMes
 
 // ReadRows is [Platform.Rows] for those who can wait.
 func (p *Platform) ReadRows(app, prefix string) (map[string]json.RawMessage, error) {
+	if p.redis != nil {
+		return p.redis.rows(app, prefix)
+	}
+	return p.sqliteRows(app, prefix)
+}
+
+func (p *Platform) sqliteRows(app, prefix string) (map[string]json.RawMessage, error) {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(p.Data, "state", app+".db")+"?mode=ro&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return nil, fmt.Errorf("opening the store of %s: %w", app, err)
