@@ -117,6 +117,7 @@ again changes nothing.`,
 			if err != nil {
 				return err
 			}
+			s.did("consignment %s is cancelled", visible(resp.GetConsignment().GetId()))
 			return s.present(resp, func(w io.Writer) error { return writeConsignment(w, resp.GetConsignment()) })
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"seaport.example/cli/internal/document"
+	"seaport.example/cli/internal/shell"
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 )
 
@@ -65,6 +66,7 @@ answer comes, the same command with --request-id finds out or completes it.`,
 			if err != nil {
 				return inDoubt(s, err, req.GetRequestId())
 			}
+			s.did("consignment %s is booked", visible(resp.GetConsignment().GetId()))
 			return s.present(resp, func(w io.Writer) error {
 				fmt.Fprintf(w, "Created: %t\n\n", resp.GetCreated())
 				return writeConsignment(w, resp.GetConsignment())
@@ -97,7 +99,7 @@ func inDoubt(s *session, err error, requestID string) error {
 	switch st.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unknown, codes.Internal:
 		return &advisedError{err: err, next: fmt.Sprintf(
-			"Whether it was booked is not known. Repeat it with --request-id %s: that books it at most once.", shellWord(requestID))}
+			"Whether it was booked is not known. Repeat it with --request-id %s: that books it at most once.", shell.Word(requestID))}
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"seaport.example/cli/internal/document"
 	"seaport.example/cli/internal/importing"
 	"seaport.example/cli/internal/orderfile"
+	"seaport.example/cli/internal/shell"
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 )
 
@@ -157,12 +158,17 @@ func (j *importJob) conclude(progress importing.Progress, err error) error {
 		err = errors.Join(err, j.journal.Remove())
 	}
 	sum := j.summary(progress, err == nil)
+	if !j.options.dryRun {
+		j.s.did("%s: %d of %s booked", visible(j.in.name), progress.Booked, counted(progress.Lines, j.in.orders.Format().Unit()))
+	}
 	if printErr := sum.print(j.s); printErr != nil {
 		return errors.Join(printErr, err)
 	}
 	switch {
 	case err != nil:
 		return j.brokeOff(err, progress)
+	case progress.Lines == 0:
+		return badInput("%s has no order in it: nothing was sent", j.in.name)
 	case progress.Refused > 0:
 		return j.refused(progress)
 	}
@@ -193,19 +199,23 @@ func (j *importJob) brokeOff(err error, progress importing.Progress) error {
 	}
 	again := " --resume"
 	if j.options.journal != "" {
-		again += " --journal " + shellWord(j.options.journal)
+		again += " --journal " + shell.Word(j.options.journal)
 	}
 	if j.options.report != "" {
-		again += " --report " + shellWord(j.options.report)
+		again += " --report " + shell.Word(j.options.report)
 	}
 	return &advisedError{err: err, next: how + j.commandLine(j.options.file, again)}
 }
 
 // commandLine is the command line that imports a file into the same Seaport.
 func (j *importJob) commandLine(file, flags string) string {
-	line := "seaport consignment import " + shellWord(file) + flags
+	word := shell.File(file)
+	if file == document.Stdin && file == j.options.file {
+		word = file
+	}
+	line := "seaport consignment import " + word + flags
 	if j.s.server != j.s.usual {
-		line += " --server " + shellWord(j.s.server)
+		line += " --server " + shell.Word(j.s.server)
 	}
 	return line
 }

@@ -88,7 +88,8 @@ func TestImportOutput(t *testing.T) {
 		{"consignment-import-report", "orders.json", `[{"weight": 5}, {"weigth": 5}]`, []string{"--report", "bad.ndjson"}, exitFailed,
 			"seaport: 1 of 2 items refused\nCorrect them in the report, then: seaport consignment import bad.ndjson --server HOST:PORT\n", "bad.ndjson orders.json"},
 		{"consignment-import-dry-run", "orders.csv", freight, []string{"--dry-run"}, exitFailed, "seaport: 1 of 6 lines refused\n", "orders.csv"},
-		{"consignment-import-nothing", "orders.json", "[]", nil, exitOK, "", "orders.json"},
+		{"consignment-import-nothing", "orders.json", "[]", nil, exitBadInput,
+			"seaport: orders.json has no order in it: nothing was sent\n", "orders.json"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

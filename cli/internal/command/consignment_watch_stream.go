@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"seaport.example/cli/internal/shell"
 	consignmentv1 "seaport.example/proto/seaport/consignment/v1"
 )
 
@@ -152,10 +153,10 @@ func (w *watch) ended(err error) error {
 	}
 	line := "seaport consignment watch"
 	if w.req.GetCustomerId() != "" {
-		line += " --customer " + shellWord(w.req.GetCustomerId())
+		line += " --customer " + shell.Word(w.req.GetCustomerId())
 	}
 	if w.s.server != w.s.usual {
-		line += " --server " + shellWord(w.s.server)
+		line += " --server " + shell.Word(w.s.server)
 	}
-	return &advisedError{err: err, next: "To go on from here: " + line + " --from " + shellWord(w.req.GetLastEventId())}
+	return &advisedError{err: err, next: "To go on from here: " + line + " --from " + shell.Word(w.req.GetLastEventId())}
 }

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"seaport.example/cli/internal/shell"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 )
 
@@ -97,7 +98,7 @@ indented if it is JSON, else in base64.`,
 			}
 			return &advisedError{
 				err:  status.Errorf(codes.NotFound, "no dead letter of %s has the id %q", args[0], args[1]),
-				next: fmt.Sprintf("\"seaport deadletter list %s\" lists them; one that was replayed or discarded is gone.", shellWord(args[0])),
+				next: fmt.Sprintf("\"seaport deadletter list %s\" lists them; one that was replayed or discarded is gone.", shell.Word(args[0])),
 			}
 		},
 	}

@@ -55,6 +55,7 @@ meanwhile. It asks first; where there is no terminal to ask at, --yes is needed.
 				return nil
 			})
 			// Also when the calls broke off: what is deleted is deleted.
+			s.did("%s discarded", deadLetters(int(sum.GetDiscarded())))
 			printErr := s.present(sum, func(w io.Writer) error {
 				if asked == 0 && err != nil {
 					return nil

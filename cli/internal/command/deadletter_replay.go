@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"seaport.example/cli/internal/shell"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 )
 
@@ -74,6 +75,7 @@ func (r *replayReport) add(ids []string, results []*opsv1.ReplayResult) error {
 		} else {
 			text = "not handled: " + result.GetReason()
 		}
+		r.s.did("%s: %s", visible(result.GetId()), visible(text))
 		if r.s.output != outputJSON {
 			fmt.Fprintf(r.s.stdout, "%s: %s\n", visible(result.GetId()), visible(text))
 		}
@@ -108,6 +110,6 @@ func (r *replayReport) failed() error {
 	}
 	return &advisedError{
 		err:  fmt.Errorf("%s not handled", deadLetters(n)),
-		next: fmt.Sprintf("They stay. \"seaport deadletter show %s ID\" shows one, the log of the service says more.", shellWord(r.app)),
+		next: fmt.Sprintf("They stay. \"seaport deadletter show %s ID\" shows one, the log of the service says more.", shell.Word(r.app)),
 	}
 }

@@ -44,6 +44,7 @@ depot. Case and spacing of ORIGIN do not matter.`,
 			if err != nil {
 				return err
 			}
+			s.did("%d containers are added to depot %s", n, visible(resp.GetDepot().GetOrigin()))
 			return s.present(resp, func(w io.Writer) error {
 				return writeDepots(w, []*inventoryv1.Depot{resp.GetDepot()})
 			})

@@ -47,6 +47,7 @@ Connections are not encrypted: a command that sends a password or token to anoth
 			if err != nil {
 				return err
 			}
+			s.did("you are logged in as %s", visible(login.Email))
 			return s.presentAccount(account{login: &login, user: user}, func(w io.Writer) error {
 				fmt.Fprintf(w, "Logged in at %s as %s (%s).\n", s.address, visible(login.Email), rolesText(user.GetRoles()))
 				if s.caller.fixed != "" {
@@ -158,6 +159,7 @@ func (s *session) logOutEverywhere(ctx context.Context, client userv1.UserServic
 }
 
 func (s *session) presentLogout(who, where string) error {
+	s.did("%s is logged out%s", visible(who), where)
 	return s.present(&userv1.RevokeTokensResponse{}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Logged out%s: %s, at %s.\n", where, visible(who), s.address)
 		return err

@@ -8,6 +8,9 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"seaport.example/cli/internal/credentials"
+	"seaport.example/cli/internal/shell"
 )
 
 // adviseLogin says what to do about a call that its caller may not make.
@@ -18,6 +21,9 @@ func adviseLogin(code codes.Code, s *session) string {
 		return ""
 	case code == codes.Unauthenticated && !c.turnedAway.Load():
 		return "" // a log-in was refused: its message says all there is to know
+	case c.fixed == "" && c.store == nil:
+		return "There is no folder to keep a log-in in, since HOME is not set. Set HOME, or name a folder with " + credentials.FolderEnv +
+			", and log in: " + loginCommand(s, "") + "\nOr set " + tokenEnv + " to an access token, which needs none."
 	case c.fixed != "" && code == codes.Unauthenticated:
 		return tokenEnv + " has expired, or is not a token of this Seaport. Set another one, or unset it and log in: " + loginCommand(s, "")
 	case c.fixed != "":
@@ -35,9 +41,9 @@ func loginCommand(s *session, email string) string {
 	if email == "" {
 		email = "ADDRESS"
 	}
-	line := "seaport login --email " + shellWord(email)
+	line := "seaport login --email " + shell.Word(email)
 	if s.server != s.usual {
-		line += " --server " + shellWord(s.server)
+		line += " --server " + shell.Word(s.server)
 	}
 	return line
 }

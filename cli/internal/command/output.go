@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"github.com/rivo/uniseg"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -66,20 +66,40 @@ func writeIndented(w io.Writer, data []byte) error {
 	return err
 }
 
-// table prints rows in columns, the first row being the heading. The cells are made visible.
+// table prints rows in columns, the first row being the heading. The cells are made visible, and columns are as
+// wide as a terminal shows them: characters of East Asia take two places, marks on a letter none.
 func table(w io.Writer, indent string, rows [][]string) error {
-	tabs := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var widths []int // by column; the last cell of a row needs none
 	for _, row := range rows {
-		cells := make([]string, len(row))
+		for i, cell := range row[:max(0, len(row)-1)] {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], uniseg.StringWidth(shown(cell)))
+		}
+	}
+	var out strings.Builder
+	for _, row := range rows {
+		out.WriteString(indent)
 		for i, cell := range row {
-			cells[i] = visible(cell)
-			if cells[i] == "" {
-				cells[i] = "-"
+			text := shown(cell)
+			out.WriteString(text)
+			if i < len(row)-1 {
+				out.WriteString(strings.Repeat(" ", widths[i]-uniseg.StringWidth(text)+2))
 			}
 		}
-		fmt.Fprintln(tabs, indent+strings.Join(cells, "\t"))
+		out.WriteByte('\n')
 	}
-	return tabs.Flush()
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// shown returns what stands in the place of a cell.
+func shown(cell string) string {
+	if cell == "" {
+		return "-"
+	}
+	return visible(cell)
 }
 
 // moment returns a point in time in UTC, to the second; "-" for none.

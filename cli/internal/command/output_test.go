@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"seaport.example/cli/internal/shell"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -142,8 +144,8 @@ func TestShellWord(t *testing.T) {
 		{"$(rm)", "'$(rm)'"},
 	}
 	for _, tt := range tests {
-		if got := shellWord(tt.in); got != tt.want {
-			t.Errorf("shellWord(%q) = %s, want %s", tt.in, got, tt.want)
+		if got := shell.Word(tt.in); got != tt.want {
+			t.Errorf("shell.Word(%q) = %s, want %s", tt.in, got, tt.want)
 		}
 	}
 }

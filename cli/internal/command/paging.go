@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"seaport.example/cli/internal/shell"
 )
 
 // largestPage is the most the services give at once.
@@ -52,13 +54,13 @@ func sayNext(w io.Writer, cmd *cobra.Command, next string) error {
 	}
 	again := []string{cmd.CommandPath()}
 	for _, arg := range cmd.Flags().Args() {
-		again = append(again, shellWord(arg))
+		again = append(again, shell.Word(arg))
 	}
 	for _, name := range []string{"server", "customer", "page-size"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
-			again = append(again, "--"+name, shellWord(f.Value.String()))
+			again = append(again, "--"+name, shell.Word(f.Value.String()))
 		}
 	}
-	_, err := fmt.Fprintf(w, "\nThere are more: %s --page-token %s\n", strings.Join(again, " "), shellWord(next))
+	_, err := fmt.Fprintf(w, "\nThere are more: %s --page-token %s\n", strings.Join(again, " "), shell.Word(next))
 	return err
 }

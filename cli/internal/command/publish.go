@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"seaport.example/cli/internal/document"
+	"seaport.example/cli/internal/shell"
 	opsv1 "seaport.example/proto/seaport/ops/v1"
 )
 
@@ -87,7 +88,7 @@ func loadPayload(ctx context.Context, stdin io.Reader, args []string) (*structpb
 	case isTerminal(stdin):
 		return nil, &inputError{
 			err:  errors.New("FILE: is missing: the payload, one JSON object"),
-			next: fmt.Sprintf("\"seaport publish %s --example\" prints one to start from; \"-\" is standard input.", shellWord(args[0])),
+			next: fmt.Sprintf("\"seaport publish %s --example\" prints one to start from; \"-\" is standard input.", shell.Word(args[0])),
 		}
 	}
 	return unlessDone(ctx, func() (*structpb.Struct, error) { return document.LoadObject(file, stdin) })
@@ -111,6 +112,7 @@ func (p *publication) once(ctx context.Context, id string) error {
 	if err != nil {
 		return p.inDoubt(err, id)
 	}
+	p.s.did("event %s is published", visible(id))
 	return p.s.present(resp, func(w io.Writer) error { return p.writeLine(w, resp) })
 }
 
@@ -123,7 +125,7 @@ func (p *publication) inDoubt(err error, id string) error {
 	switch st.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Unknown, codes.Internal:
 		return &advisedError{err: err, next: fmt.Sprintf(
-			"Whether it was published is not known. Repeat it with --id %s: then it is handled at most once.", shellWord(id))}
+			"Whether it was published is not known. Repeat it with --id %s: then it is handled at most once.", shell.Word(id))}
 	}
 	return err
 }

@@ -51,7 +51,7 @@ Exit codes:
 		cmd.GroupID = groupAccount
 		root.AddCommand(cmd)
 	}
-	for _, cmd := range []*cobra.Command{newUpCommand(), newSeedCommand(s), newSecretsCommand(), newToolsCommand(), newMailCommand(s), newDeadLetterCommand(s), newPublishCommand(s), newPingCommand(s), newBenchCommand(s)} {
+	for _, cmd := range []*cobra.Command{newUpCommand(), newSeedCommand(s), newSecretsCommand(s), newToolsCommand(), newMailCommand(s), newDeadLetterCommand(s), newPublishCommand(s), newPingCommand(s), newBenchCommand(s)} {
 		cmd.GroupID = groupPlatform
 		root.AddCommand(cmd)
 	}

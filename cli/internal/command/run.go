@@ -3,7 +3,10 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -20,15 +23,19 @@ const (
 // Run runs one command line and returns the exit code. What was asked for goes to stdout,
 // everything else (errors, progress) to stderr.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &session{stdin: stdin, stdout: stdout, stderr: stderr}
+	out := &printer{to: stdout}
+	s := &session{stdin: stdin, stdout: out, stderr: stderr}
 	defer s.close()
 	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	begun := markBegin(root)
 	cmd, err := root.ExecuteContextC(ctx)
+	if unprinted := out.failed(); unprinted != nil {
+		err = s.unprinted(unprinted, err)
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -38,6 +45,19 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	f := explain(err, s)
 	f.print(stderr, s.format())
 	return f.exit
+}
+
+// unprinted returns the error of a command whose result could not be printed: err if the command failed besides.
+func (s *session) unprinted(unprinted, err error) error {
+	if _, same := errors.AsType[*unprintedError](err); err == nil || same {
+		err = unprinted
+	} else {
+		err = fmt.Errorf("%w; %w", err, unprinted)
+	}
+	if len(s.done) == 0 {
+		return err
+	}
+	return &advisedError{err: err, next: "It is done all the same: " + strings.Join(s.done, "; ") + "."}
 }
 
 // markBegin makes every command of the tree note that it began. An error from before that is the

@@ -13,12 +13,12 @@ import (
 )
 
 // newSecretsCommand returns "seaport secrets".
-func newSecretsCommand() *cobra.Command {
-	return group("secrets", "The keys of a platform on this machine", newSecretsCreateCommand(), newSecretsRotateCommand(), newSecretsTokenCommand())
+func newSecretsCommand(s *session) *cobra.Command {
+	return group("secrets", "The keys of a platform on this machine", newSecretsCreateCommand(s), newSecretsRotateCommand(s), newSecretsTokenCommand())
 }
 
-func newSecretsCreateCommand() *cobra.Command {
-	create := keysCommand(secrets.Open, func(apps []string, folder string) string {
+func newSecretsCreateCommand(s *session) *cobra.Command {
+	create := keysCommand(s, secrets.Open, func(apps []string, folder string) string {
 		return fmt.Sprintf("the keys of %s are in %s", strings.Join(apps, ", "), folder)
 	})
 	create.Use = "create"
@@ -32,8 +32,8 @@ keys where its sidecars look for them, in .seaport/dapr ("make secrets").`
 	return create
 }
 
-func newSecretsRotateCommand() *cobra.Command {
-	rotate := keysCommand(secrets.Rotate, func(_ []string, folder string) string {
+func newSecretsRotateCommand(s *session) *cobra.Command {
+	rotate := keysCommand(s, secrets.Rotate, func(_ []string, folder string) string {
 		return fmt.Sprintf("%s: the next key signs users' tokens from the next start on; what the one before signed is refused", folder)
 	})
 	rotate.Use = "rotate"
@@ -89,6 +89,7 @@ It is for a platform that has no admin, or none whose password is known: make on
 
 // keysCommand returns a command that changes the keys in a data folder. Done is what it says then.
 func keysCommand(
+	s *session,
 	change func(data string, apps []string, now time.Time) (*secrets.Keys, error),
 	done func(apps []string, folder string) string,
 ) *cobra.Command {
@@ -119,6 +120,7 @@ func keysCommand(
 			if err := keys.MailTo(data, relay); err != nil {
 				return splitError(err)
 			}
+			s.did("%s", done(apps, secrets.Folder(data)))
 			fmt.Fprintln(cmd.OutOrStdout(), done(apps, secrets.Folder(data)))
 			return nil
 		},
@@ -135,7 +137,7 @@ func dataFlags(cmd *cobra.Command, data, root *string) {
 // dataFolder is what --data says, or else the usual folder of the project at or above root.
 func dataFolder(cmd *cobra.Command, root, data string) (string, error) {
 	if cmd.Flags().Changed("data") {
-		return data, nil
+		return data, checkData(data)
 	}
 	folder, err := runner.FindRoot(root)
 	return filepath.Join(folder, data), err

@@ -30,6 +30,7 @@ type session struct {
 	address   string  // of the gateway, host:port, once check was called
 	caller    *caller // from then on
 	conns     []*grpc.ClientConn
+	done      []string    // what the command changed; see did
 	connected atomic.Bool // whether there ever was a connection
 }
 

@@ -65,6 +65,9 @@ Everything listens on this machine only; SEAPORT_LISTEN is the address of the pu
 			if !cmd.Flags().Changed("data") {
 				options.Data = filepath.Join(options.Root, options.Data)
 			}
+			if err := checkData(options.Data); err != nil {
+				return err
+			}
 			if options.Program, err = os.Executable(); err != nil {
 				return err
 			}
@@ -135,6 +138,9 @@ func splitError(err error) error {
 }
 
 func isTerminal(stream any) bool {
+	if p, ok := stream.(*printer); ok {
+		stream = p.to
+	}
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -52,6 +52,7 @@ When nobody is logged in at the server, the new user is.`,
 			if err != nil {
 				return err
 			}
+			s.did("user %s is created", visible(resp.GetUser().GetId()))
 			note := s.logInFirst(cmd, req.GetEmail(), req.GetPassword())
 			return s.present(resp, func(w io.Writer) error {
 				if err := writeUser(w, resp.GetUser()); err != nil {
@@ -184,6 +185,7 @@ the new ones at once.`,
 			if err != nil {
 				return err
 			}
+			s.did("user %s has the roles %s", visible(resp.GetUser().GetId()), rolesText(resp.GetUser().GetRoles()))
 			return s.present(resp, func(w io.Writer) error { return writeUser(w, resp.GetUser()) })
 		},
 	}

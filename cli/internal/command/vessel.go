@@ -67,6 +67,7 @@ The capacity is in containers, the weight in kilograms.`,
 			if err != nil {
 				return err
 			}
+			s.did("vessel %s is created", visible(resp.GetVessel().GetId()))
 			return s.present(resp, func(w io.Writer) error {
 				fmt.Fprintln(w, "Created: true")
 				fmt.Fprintln(w)

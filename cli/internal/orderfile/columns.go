@@ -42,12 +42,17 @@ const maxContainers = 1000
 type header struct {
 	names []string
 	at    map[string]int // by column
+	comma byte           // between fields
 	in    *bufio.Reader  // of order alone
 }
 
 // readHeader reads the header and says all that is wrong with it.
 func readHeader(records *recordCutter) (*header, error) {
 	l, err := records.next()
+	if comma, ok := separator(l.Text); err == nil && ok {
+		records.comma = comma
+		l, err = records.next()
+	}
 	if errors.Is(err, io.EOF) {
 		return nil, records.refuse(0, "is empty")
 	}
@@ -57,8 +62,8 @@ func readHeader(records *recordCutter) (*header, error) {
 	if l.fault != nil {
 		return nil, records.refuse(l.Number, "the header %s", l.fault.Reason)
 	}
-	h := &header{at: make(map[string]int), in: bufio.NewReader(nil)}
-	cells, fault := split(bytes.NewReader(l.Text))
+	h := &header{at: make(map[string]int), comma: records.comma, in: bufio.NewReader(nil)}
+	cells, fault := split(bytes.NewReader(l.Text), h.comma)
 	if fault != nil {
 		return nil, records.refuse(l.Number, "the header %s", fault.Reason)
 	}
@@ -70,6 +75,17 @@ func readHeader(records *recordCutter) (*header, error) {
 		return nil, &document.Error{Name: records.name, Line: int(l.Number), Reason: reason}
 	}
 	return h, nil
+}
+
+// separator returns what separates the fields, if a line says nothing else: "sep=;", as Excel has it before the
+// header.
+func separator(line []byte) (byte, bool) {
+	text := strings.ToLower(strings.TrimRight(strings.Trim(string(line), `"`), " "))
+	sep, ok := strings.CutPrefix(text, "sep=")
+	if !ok || len(sep) != 1 || !strings.Contains(",;\t|", sep) {
+		return 0, false
+	}
+	return sep[0], true
 }
 
 // take notes where the columns are and returns what is wrong with them.
@@ -106,8 +122,9 @@ func shorten(name string) string {
 }
 
 // split returns the fields of a record.
-func split(record io.Reader) ([]string, *Fault) {
+func split(record io.Reader, comma byte) ([]string, *Fault) {
 	fields := csv.NewReader(record)
+	fields.Comma = rune(comma)
 	fields.FieldsPerRecord = -1
 	cells, err := fields.Read()
 	if err != nil {
@@ -119,7 +136,7 @@ func split(record io.Reader) ([]string, *Fault) {
 // order reads a record.
 func (h *header) order(l Line) (*consignmentv1.CreateConsignmentRequest, *Fault) {
 	h.in.Reset(bytes.NewReader(l.Text)) // csv.NewReader takes it as it is: no buffer is made for each record
-	cells, fault := split(h.in)
+	cells, fault := split(h.in, h.comma)
 	if fault != nil {
 		return nil, fault
 	}
@@ -190,7 +207,7 @@ func (f *File) RefusedRecord(l Line, about Refused, request string) []string {
 	}
 	cells := []string{string(l.Text)}
 	if l.fault == nil {
-		if split, fault := split(bytes.NewReader(l.Text)); fault == nil {
+		if split, fault := split(bytes.NewReader(l.Text), h.comma); fault == nil {
 			cells = split
 		}
 	}

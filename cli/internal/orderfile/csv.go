@@ -7,7 +7,8 @@ import (
 	"io"
 )
 
-// recordCutter cuts CSV into its records. Blank lines are left out. A record whose quotes do not fit is refused by
+// recordCutter cuts CSV into its records. Blank lines, and
+// lines of nothing but separators, are left out. A record whose quotes do not fit is refused by
 // its first line, and the next line is a record again: a missing quote does not swallow the file.
 // https://www.rfc-editor.org/rfc/rfc4180
 type recordCutter struct{ *source }
@@ -33,10 +34,20 @@ func (c *recordCutter) next() (Line, error) {
 		text := withoutEnd(record)
 		c.discard(record)
 		c.row += int64(bytes.Count(record, []byte("\n")))
-		if len(text) > 0 {
+		if !c.empty(text) {
 			return c.cut(row, row, text, false), nil
 		}
 	}
+}
+
+// empty reports whether a record has nothing in it but separators and space, as spreadsheets leave behind.
+func (c *recordCutter) empty(record []byte) bool {
+	for _, b := range record {
+		if b != c.comma && !blank(b) {
+			return false
+		}
+	}
+	return true
 }
 
 // record returns the next record with its end, without passing over it, or what is wrong with it. It looks at what
@@ -49,7 +60,7 @@ func (c *recordCutter) record() ([]byte, *Fault, error) {
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 			return nil, nil, c.unread(err)
 		}
-		n, place := scanRecord(window)
+		n, place := scanRecord(window, c.comma)
 		switch {
 		case place == atEnd:
 			return window[:n], nil, nil
@@ -79,7 +90,7 @@ const (
 )
 
 // scanRecord returns where the record ends that data begins with, or where in it the scan is at the end of data.
-func scanRecord(data []byte) (int, place) {
+func scanRecord(data []byte, comma byte) (int, place) {
 	at := atStart
 	for i, b := range data {
 		switch {
@@ -89,7 +100,7 @@ func scanRecord(data []byte) (int, place) {
 			}
 		case b == '\n':
 			return i + 1, atEnd
-		case b == ',':
+		case b == comma:
 			at = atStart
 		case b == '"' && at != inField: // at the start, or again after the one that seemed to be the last
 			at = inQuotes

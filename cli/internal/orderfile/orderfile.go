@@ -63,7 +63,7 @@ type File struct {
 // Open finds out the format of a file, unless it is given, and reads the header of CSV. Errors call the file by its
 // name; every one is a [*document.Error], and means that there is nothing in it to be read.
 func Open(name string, in io.Reader, format Format) (*File, error) {
-	s := &source{name: name, in: bufio.NewReaderSize(in, MaxText), row: 1}
+	s := &source{name: name, in: bufio.NewReaderSize(in, MaxText), comma: ',', row: 1}
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
@@ -85,6 +85,7 @@ func Open(name string, in io.Reader, format Format) (*File, error) {
 	case NDJSON:
 		f.next, f.order = (&lineCutter{s}).next, jsonOrder
 	case CSV:
+		s.readOldLineEnds()
 		records := &recordCutter{s}
 		f.header, err = readHeader(records)
 		f.next, f.order = records.next, func(l Line) (*consignmentv1.CreateConsignmentRequest, *Fault) { return f.header.order(l) }
@@ -127,6 +128,7 @@ func tooLarge(size int) *Fault {
 type source struct {
 	name   string
 	in     *bufio.Reader
+	comma  byte  // between the fields of CSV
 	row    int64 // the line that the next byte is on, from 1
 	offset int64 // of the next byte
 }

@@ -8,11 +8,14 @@ import (
 	"seaport.example/services/internal/normalize"
 )
 
-// Key returns what an origin is stored under: its normal form ([normalize.Name]), and case does not matter.
-func Key(origin string) string { return earlierKey(normalize.Name(origin)) }
+// Key returns what an origin is stored under: its normal form ([normalize.Name]), and case does not matter. Some
+// letters compose with a mark only when they are small, so the small letters are brought into normal form too.
+func Key(origin string) string {
+	return url.QueryEscape(normalize.Name(strings.ToLower(normalize.Name(strings.Join(strings.Fields(origin), " ")))))
+}
 
 // earlierKey returns what an origin was stored under before names had a normal form: case and spacing did
-// not matter. Of a name in normal form it is the same.
+// not matter. Of a name in normal form it is almost always the same.
 func earlierKey(origin string) string {
 	return url.QueryEscape(strings.ToLower(strings.Join(strings.Fields(origin), " ")))
 }

@@ -68,6 +68,18 @@ func TestLookAlikesAreOneDepot(t *testing.T) {
 	}
 }
 
+// A key is its own key: else the sweep would move the stock of a depot that bookings look for.
+func TestKeyOfAKey(t *testing.T) {
+	t.Parallel()
+	for _, origin := range []string{"Derby, UK", "H\u0331ull", "J\u030crk", "\u0130zmir", "\u1e9eo", "a+b %20", "ΟΔΟΣ", "\u01c5", "東京"} {
+		key := inventory.Key(origin)
+		name, err := url.QueryUnescape(key)
+		if err != nil || inventory.Key(name) != key {
+			t.Errorf("%q has the key %s, and that has %s, %v", origin, key, inventory.Key(name), err)
+		}
+	}
+}
+
 // Containers in a depot under an earlier spelling are booked by the normal one, and no container twice; what
 // was promised before is confirmed and given back where it was promised.
 func TestDepotUnderAnEarlierSpelling(t *testing.T) {
