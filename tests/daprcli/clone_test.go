@@ -173,26 +173,41 @@ func listens(port int) bool {
 	return err == nil
 }
 
-var ports = regexp.MustCompile(`(?m)(?:Port|SEAPORT_PORT): "?(\d+)"?$`)
+// port is one of dapr.yaml under its key.
+type port struct {
+	key    string
+	number int
+}
 
-// needPorts sees that nobody listens where dapr.yaml has the apps and sidecars.
-func (c *clone) needPorts(t *testing.T) {
+var portSetting = regexp.MustCompile(`(?m)(\w+Port|SEAPORT_PORT): "?(\d+)"?$`)
+
+// ports lists the ports of dapr.yaml.
+func (c *clone) ports(t *testing.T) []port {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(c.folder, "dapr.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := ports.FindAllStringSubmatch(string(content), -1)
-	if len(found) != 5*len(apps)+1 {
-		t.Fatalf("dapr.yaml has %d ports, want five for each app and the public one", len(found))
-	}
-	for _, match := range found {
-		port, err := strconv.Atoi(match[1])
+	var all []port
+	for _, match := range portSetting.FindAllStringSubmatch(string(content), -1) {
+		number, err := strconv.Atoi(match[2])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if listens(port) {
-			t.Fatalf("somebody listens on port %d of dapr.yaml", port)
+		all = append(all, port{match[1], number})
+	}
+	if len(all) != 5*len(apps)+1 {
+		t.Fatalf("dapr.yaml has %d ports, want five for each app and the public one", len(all))
+	}
+	return all
+}
+
+// needPorts sees that nobody listens where dapr.yaml has the apps and sidecars.
+func (c *clone) needPorts(t *testing.T) {
+	t.Helper()
+	for _, port := range c.ports(t) {
+		if listens(port.number) {
+			t.Fatalf("somebody listens on port %d of dapr.yaml", port.number)
 		}
 	}
 }
