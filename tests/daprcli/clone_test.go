@@ -150,7 +150,7 @@ func (c *clone) startRedis(t *testing.T) {
 	server := exec.Command("redis-server", "--port", strconv.Itoa(c.redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	var out bytes.Buffer
 	server.Stdout = &out
-	if err := server.Start(); err != nil {
+	if err := platform.Launch(server); err != nil {
 		t.Fatalf("starting a Redis: %v", err)
 	}
 	t.Cleanup(func() {
@@ -249,8 +249,7 @@ func (c *clone) start(t *testing.T, folder, file string) *running {
 		t.Fatal(err)
 	}
 	r.cmd.Stdout, r.cmd.Stderr = out, out
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := r.cmd.Start(); err != nil {
+	if err := platform.Launch(r.cmd); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
