@@ -46,7 +46,8 @@ type rule struct {
 // The first rule that matches counts. A package that is new inside a service is held to the strictest, domain.
 var rules = []rule{
 	// The only importer of Dapr; beneath it, fakes of the sidecar.
-	{packages: whole(`seaport.example/services/internal/sidecar(/.*)?`), may: slices.Concat(plumbing, []string{"github.com/dapr/dapr/pkg/proto"})},
+	{packages: whole(`seaport.example/services/internal/sidecar(/.*)?`), may: slices.Concat(plumbing, []string{
+		"github.com/dapr/go-sdk/client", "github.com/dapr/dapr/pkg/proto"})},
 	{packages: whole(`seaport.example/services/internal/failure`), may: slices.Concat(grpc, []string{"seaport.example/proto/seaport/failure"})},
 	{packages: whole(`seaport.example/services/internal/ledger`), may: []string{"seaport.example/services/internal/failure"}, pure: true},
 	{packages: whole(`seaport.example/services/internal/(token|auth/authtest)`), may: slices.Concat(plumbing, []string{"github.com/go-jose/go-jose/v4"})},
@@ -82,6 +83,10 @@ var rules = []rule{
 	{packages: whole(`seaport.example/tests(/.*)?`), may: slices.Concat(proto, []string{"seaport.example/tests"}), open: true, never: []string{"github.com/dapr"}},
 }
 
+// rawDapr are the files that may import Dapr's protobuf: what the SDK's client can do goes through the SDK. Each
+// says what the SDK lacks.
+var rawDapr = whole(`services/internal/sidecar/(callback\.go|(callback|secret)_test\.go|sidecartest/.*\.go)`)
+
 func whole(pattern string) *regexp.Regexp { return regexp.MustCompile("^(?:" + pattern + ")$") }
 
 // impure is what a domain has no business with: I/O is the adapters'.
@@ -115,6 +120,9 @@ func TestDependencyRule(t *testing.T) {
 			}
 			if reason := refuse(importer, imported, strings.HasSuffix(name, "_test.go")); reason != "" {
 				t.Errorf("%s imports %s: %s", name, imported, reason)
+			}
+			if below(imported, "github.com/dapr/dapr") && !below(importer, project+"tools") && !rawDapr.MatchString(name) {
+				t.Errorf("%s imports %s: what the SDK can do goes through github.com/dapr/go-sdk", name, imported)
 			}
 		}
 		return nil
@@ -221,6 +229,9 @@ func TestRefuse(t *testing.T) {
 		{name: "plumbing, a service", importer: services + "internal/holds", imported: services + "vessel/internal/vessel"},
 		{name: "plumbing, Dapr", importer: services + "internal/outbox", imported: "github.com/dapr/dapr/pkg/proto/runtime/v1"},
 		{name: "sidecar, Dapr", importer: services + "internal/sidecar", imported: "github.com/dapr/dapr/pkg/proto/runtime/v1", allowed: true},
+		{name: "sidecar, the SDK", importer: services + "internal/sidecar", imported: "github.com/dapr/go-sdk/client", allowed: true},
+		{name: "sidecar, another part of the SDK", importer: services + "internal/sidecar", imported: "github.com/dapr/go-sdk/service/grpc"},
+		{name: "plumbing, the SDK", importer: services + "internal/outbox", imported: "github.com/dapr/go-sdk/client"},
 		{name: "sidecar, a cloud", importer: services + "internal/sidecar", imported: "github.com/Azure/azure-sdk-for-go/sdk/azcore"},
 
 		{name: "cli, contracts", importer: cli + "internal/command", imported: "seaport.example/proto/seaport/vessel/v1", allowed: true},

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 
-	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"github.com/dapr/go-sdk/client"
 )
 
 // Binding is a way out to something that is neither a service nor a broker nor a store.
 type Binding struct {
-	client runtimev1.DaprClient
+	client client.Client
 	name   string
 }
 
@@ -26,11 +26,11 @@ func (s *Sidecar) Binding(name string) *Binding {
 
 // Invoke hands data to what is behind the binding. After an error it may have been taken or not.
 func (b *Binding) Invoke(ctx context.Context, operation string, data []byte, metadata map[string]string) (Answer, error) {
-	resp, err := b.client.InvokeBinding(ctx, &runtimev1.InvokeBindingRequest{
+	event, err := b.client.InvokeBinding(ctx, &client.InvokeBindingRequest{
 		Name: b.name, Operation: operation, Data: data, Metadata: metadata,
 	})
 	if err != nil {
 		return Answer{}, fmt.Errorf("binding %s: %w", b.name, err)
 	}
-	return Answer{Data: resp.GetData(), Metadata: resp.GetMetadata()}, nil
+	return Answer{Data: event.Data, Metadata: event.Metadata}, nil
 }

@@ -29,8 +29,10 @@ const DeadSuffix = ".dead"
 // ErrUnreadable says that an event is not what it should be: it is no use to deliver it again.
 var ErrUnreadable = errors.New("it cannot be read")
 
-// Callbacks is what the sidecar calls in this app. The SDK's would not do: it lacks bulk
-// delivery, and an event of a bulk subscription would be dropped without a word.
+// Callbacks is what the sidecar calls in this app, made of Dapr's own protobuf. The SDK's server lacks:
+//   - bulk delivery: it would drop an event of a bulk subscription without a word;
+//   - CloudEvent extensions: its TopicEvent leaves them out;
+//   - the app token on every callback: it checks it in OnInvoke only (here [Rules] does, in package auth).
 type Callbacks struct {
 	runtimev1.UnimplementedAppCallbackServer
 	runtimev1.UnimplementedAppCallbackHealthCheckServer

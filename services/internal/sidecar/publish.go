@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"github.com/dapr/go-sdk/client"
 )
 
 // Event is a CloudEvent on its way out or in. As JSON it has the form that CloudEvents give it.
@@ -18,7 +18,7 @@ type Event struct {
 
 // Publisher sends events to a broker.
 type Publisher struct {
-	client runtimev1.DaprClient
+	client client.Client
 	pubsub string
 }
 
@@ -50,9 +50,7 @@ func (p *Publisher) send(ctx context.Context, topic string, events []Event) erro
 			return err
 		}
 	}
-	_, err := p.client.PublishEvent(ctx, &runtimev1.PublishEventRequest{
-		PubsubName: p.pubsub, Topic: topic, Data: message.Data, DataContentType: message.ContentType,
-		Metadata: map[string]string{"cloudevent.id": message.ID, "cloudevent.type": message.Type},
-	})
-	return err
+	return p.client.PublishEvent(ctx, p.pubsub, topic, message.Data,
+		client.PublishEventWithContentType(message.ContentType),
+		client.PublishEventWithMetadata(map[string]string{"cloudevent.id": message.ID, "cloudevent.type": message.Type}))
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 
-	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"github.com/dapr/go-sdk/client"
 )
 
 // Secrets is a secret store. An app sees its own secrets and no other's.
 type Secrets struct {
-	client runtimev1.DaprClient
+	client client.Client
 	store  string
 }
 
@@ -20,18 +20,18 @@ func (s *Sidecar) Secrets(store string) *Secrets {
 
 // Get returns a secret. Errors: an error when there is none, too.
 func (s *Secrets) Get(ctx context.Context, name string) (string, error) {
-	resp, err := s.client.GetSecret(ctx, &runtimev1.GetSecretRequest{StoreName: s.store, Key: name})
+	parts, err := s.client.GetSecret(ctx, s.store, name, nil)
 	if err != nil {
 		return "", fmt.Errorf("get secret %s: %w", name, err)
 	}
-	if value, ok := resp.GetData()[name]; ok {
+	if value, ok := parts[name]; ok {
 		return value, nil
 	}
 	// Some stores have names of their own for the parts of a secret.
-	for _, value := range resp.GetData() {
-		if len(resp.GetData()) == 1 {
+	for _, value := range parts {
+		if len(parts) == 1 {
 			return value, nil
 		}
 	}
-	return "", fmt.Errorf("get secret %s: it has %d parts, and none of its name", name, len(resp.GetData()))
+	return "", fmt.Errorf("get secret %s: it has %d parts, and none of its name", name, len(parts))
 }

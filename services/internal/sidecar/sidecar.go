@@ -1,14 +1,16 @@
 // Package sidecar is the only place that speaks to Dapr: state, publishing and other services go
-// out through it, events come in through it. It imports Dapr's generated client and nothing else
-// of Dapr, because the SDK's client is a process-wide singleton that waits for the sidecar, drops
-// metadata when it adds the API token, and has no bulk subscription.
+// out through it, events come in through it. What goes out goes through the client of Dapr's Go SDK, on
+// a connection of this package's own: one that the SDK dials waits for the sidecar, and its interceptor
+// replaces the metadata of a call when it adds the API token. What comes in does not go through the SDK;
+// callback.go says what that lacks (docs/adr/0010-dapr-go-sdk.md).
 package sidecar
 
 import (
 	"context"
 	"fmt"
+	"sync"
 
-	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"github.com/dapr/go-sdk/client"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -26,12 +28,16 @@ const maxMessage = 16 << 20
 // reconnects by itself, so that app and sidecar may start and restart in any order.
 type Sidecar struct {
 	conn   *grpc.ClientConn
-	client runtimev1.DaprClient
+	client client.Client
 }
+
+// silence stops the SDK from writing plain lines to the output, which is for the log alone.
+var silence = sync.OnceFunc(func() { client.SetLogger(nil) })
 
 // Open returns the sidecar whose gRPC API listens on target ("127.0.0.1:50001"). The token is
 // its Dapr API token; empty when it asks for none.
 func Open(target, token string, opts ...grpc.DialOption) (*Sidecar, error) {
+	silence()
 	opts = append([]grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()), // loopback; the sidecars do mTLS
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
@@ -46,7 +52,7 @@ func Open(target, token string, opts ...grpc.DialOption) (*Sidecar, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sidecar at %s: %w", target, err)
 	}
-	return &Sidecar{conn: conn, client: runtimev1.NewDaprClient(conn)}, nil
+	return &Sidecar{conn: conn, client: client.NewClientWithConnection(conn)}, nil
 }
 
 // Close ends the connection.
@@ -54,7 +60,7 @@ func (s *Sidecar) Close() error { return s.conn.Close() }
 
 // Ready returns nil once the sidecar answers.
 func (s *Sidecar) Ready(ctx context.Context) error {
-	if _, err := s.client.GetMetadata(ctx, &runtimev1.GetMetadataRequest{}); err != nil {
+	if _, err := s.client.GetMetadata(ctx); err != nil {
 		return fmt.Errorf("sidecar: %w", err)
 	}
 	return nil

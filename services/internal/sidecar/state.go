@@ -7,8 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
-	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"github.com/dapr/go-sdk/client"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -18,7 +17,7 @@ var ErrConflict = errors.New("written by somebody else meanwhile")
 
 // State is a state store. Keys must not contain "||".
 type State struct {
-	client runtimev1.DaprClient
+	client client.Client
 	store  string
 }
 
@@ -84,13 +83,11 @@ func (s *State) Get(ctx context.Context, key string) (Value, error) {
 }
 
 func (s *State) get(ctx context.Context, key string) (Value, error) {
-	resp, err := s.client.GetState(ctx, &runtimev1.GetStateRequest{
-		StoreName: s.store, Key: key, Consistency: commonv1.StateOptions_CONSISTENCY_STRONG,
-	})
+	item, err := s.client.GetStateWithConsistency(ctx, s.store, key, nil, client.StateConsistencyStrong)
 	if err != nil {
 		return Value{}, fmt.Errorf("get %q: %w", key, err)
 	}
-	return Value{Data: resp.GetData(), ETag: resp.GetEtag()}, nil
+	return Value{Data: item.Value, ETag: item.Etag}, nil
 }
 
 // GetMany reads keys in one call. Every key asked for is in the answer.
@@ -103,17 +100,15 @@ func (s *State) getMany(ctx context.Context, keys []string) (map[string]Value, e
 	if len(keys) == 0 {
 		return values, nil
 	}
-	resp, err := s.client.GetBulkState(ctx, &runtimev1.GetBulkStateRequest{
-		StoreName: s.store, Keys: keys, Parallelism: 16,
-	})
+	items, err := s.client.GetBulkState(ctx, s.store, keys, nil, 16)
 	if err != nil {
 		return nil, fmt.Errorf("get %d keys from %q on: %w", len(keys), keys[0], err)
 	}
-	for _, item := range resp.GetItems() {
-		if item.GetError() != "" {
-			return nil, fmt.Errorf("get %q: %s", item.GetKey(), item.GetError())
+	for _, item := range items {
+		if item.Error != "" {
+			return nil, fmt.Errorf("get %q: %s", item.Key, item.Error)
 		}
-		values[item.GetKey()] = Value{Data: item.GetData(), ETag: item.GetEtag()}
+		values[item.Key] = Value{Data: item.Value, ETag: item.Etag}
 	}
 	for _, key := range keys {
 		if _, answered := values[key]; !answered {
@@ -129,21 +124,13 @@ func (s *State) Put(ctx context.Context, writes ...Write) error {
 	if len(writes) == 0 {
 		return nil
 	}
-	items := make([]*commonv1.StateItem, len(writes))
+	items := make([]*client.SetStateItem, len(writes))
 	for i, w := range writes {
-		items[i] = &commonv1.StateItem{
-			Key: w.Key, Value: w.Data,
-			Options: &commonv1.StateOptions{
-				Concurrency: commonv1.StateOptions_CONCURRENCY_FIRST_WRITE,
-				Consistency: commonv1.StateOptions_CONSISTENCY_STRONG,
-			},
+		items[i] = &client.SetStateItem{
+			Key: w.Key, Value: w.Data, Etag: etag(w.ETag), Metadata: lasting(w.TTL), Options: firstWrite,
 		}
-		if w.ETag != "" {
-			items[i].Etag = &commonv1.Etag{Value: w.ETag}
-		}
-		items[i].Metadata = lasting(w.TTL)
 	}
-	_, err := s.client.SaveState(ctx, &runtimev1.SaveStateRequest{StoreName: s.store, States: items})
+	err := s.client.SaveBulkState(ctx, s.store, items...)
 	if status.Code(err) == codes.Aborted {
 		return fmt.Errorf("put %q: %w", writes[0].Key, ErrConflict)
 	}
@@ -151,6 +138,17 @@ func (s *State) Put(ctx context.Context, writes ...Write) error {
 		return fmt.Errorf("put %d keys from %q on: %w", len(writes), writes[0].Key, err)
 	}
 	return nil
+}
+
+// firstWrite refuses a write whose ETag is not the key's, or that has none while the key is there.
+var firstWrite = &client.StateOptions{Concurrency: client.StateConcurrencyFirstWrite, Consistency: client.StateConsistencyStrong}
+
+// etag returns the condition of a write, nil for none.
+func etag(value string) *client.ETag {
+	if value == "" {
+		return nil
+	}
+	return &client.ETag{Value: value}
 }
 
 // lasting is the metadata of a key that is gone after a time.
@@ -165,25 +163,21 @@ func lasting(ttl time.Duration) map[string]string {
 // fresh, or whose content is the same whoever writes it, belong here: there is no condition,
 // since not every store rolls back when one fails.
 func (s *State) Transact(ctx context.Context, upserts []Item, deletes []string) error {
-	ops := make([]*runtimev1.TransactionalStateOperation, 0, len(upserts)+len(deletes))
+	ops := make([]*client.StateOperation, 0, len(upserts)+len(deletes))
 	for _, item := range upserts {
-		ops = append(ops, &runtimev1.TransactionalStateOperation{
-			OperationType: "upsert", Request: &commonv1.StateItem{Key: item.Key, Value: item.Data, Metadata: lasting(item.TTL)},
+		ops = append(ops, &client.StateOperation{
+			Type: client.StateOperationTypeUpsert,
+			Item: &client.SetStateItem{Key: item.Key, Value: item.Data, Metadata: lasting(item.TTL)},
 		})
 	}
 	for _, key := range deletes {
-		ops = append(ops, &runtimev1.TransactionalStateOperation{
-			OperationType: "delete", Request: &commonv1.StateItem{Key: key},
-		})
+		ops = append(ops, &client.StateOperation{Type: client.StateOperationTypeDelete, Item: &client.SetStateItem{Key: key}})
 	}
 	if len(ops) == 0 {
 		return nil
 	}
-	_, err := s.client.ExecuteStateTransaction(ctx, &runtimev1.ExecuteStateTransactionRequest{
-		StoreName: s.store, Operations: ops,
-	})
-	if err != nil {
-		return fmt.Errorf("transaction of %d keys from %q on: %w", len(ops), ops[0].GetRequest().GetKey(), err)
+	if err := s.client.ExecuteStateTransaction(ctx, s.store, nil, ops); err != nil {
+		return fmt.Errorf("transaction of %d keys from %q on: %w", len(ops), ops[0].Item.Key, err)
 	}
 	return nil
 }

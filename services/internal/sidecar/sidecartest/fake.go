@@ -1,5 +1,5 @@
 // Package sidecartest is a sidecar for tests: Dapr's gRPC API in memory, as far as package sidecar
-// uses it, with faults to order. What it promises is in [TestState], which the real sidecar passes
+// uses it, with faults to order. It is made of Dapr's own protobuf: the SDK has no server for that side of it. What it promises is in [TestState], which the real sidecar passes
 // too.
 package sidecartest
 
