@@ -150,7 +150,7 @@ func (c *clone) startRedis(t *testing.T) {
 	server := exec.Command("redis-server", "--port", strconv.Itoa(c.redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	var out bytes.Buffer
 	server.Stdout = &out
-	if err := server.Start(); err != nil {
+	if err := platform.Launch(server); err != nil {
 		t.Fatalf("starting a Redis: %v", err)
 	}
 	t.Cleanup(func() {
@@ -173,26 +173,41 @@ func listens(port int) bool {
 	return err == nil
 }
 
-var ports = regexp.MustCompile(`(?m)(?:Port|SEAPORT_PORT): "?(\d+)"?$`)
+// port is one of dapr.yaml under its key.
+type port struct {
+	key    string
+	number int
+}
 
-// needPorts sees that nobody listens where dapr.yaml has the apps and sidecars.
-func (c *clone) needPorts(t *testing.T) {
+var portSetting = regexp.MustCompile(`(?m)(\w+Port|SEAPORT_PORT): "?(\d+)"?$`)
+
+// ports lists the ports of dapr.yaml.
+func (c *clone) ports(t *testing.T) []port {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(c.folder, "dapr.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := ports.FindAllStringSubmatch(string(content), -1)
-	if len(found) != 5*len(apps)+1 {
-		t.Fatalf("dapr.yaml has %d ports, want five for each app and the public one", len(found))
-	}
-	for _, match := range found {
-		port, err := strconv.Atoi(match[1])
+	var all []port
+	for _, match := range portSetting.FindAllStringSubmatch(string(content), -1) {
+		number, err := strconv.Atoi(match[2])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if listens(port) {
-			t.Fatalf("somebody listens on port %d of dapr.yaml", port)
+		all = append(all, port{match[1], number})
+	}
+	if len(all) != 5*len(apps)+1 {
+		t.Fatalf("dapr.yaml has %d ports, want five for each app and the public one", len(all))
+	}
+	return all
+}
+
+// needPorts sees that nobody listens where dapr.yaml has the apps and sidecars.
+func (c *clone) needPorts(t *testing.T) {
+	t.Helper()
+	for _, port := range c.ports(t) {
+		if listens(port.number) {
+			t.Fatalf("somebody listens on port %d of dapr.yaml", port.number)
 		}
 	}
 }
@@ -234,8 +249,7 @@ func (c *clone) start(t *testing.T, folder, file string) *running {
 		t.Fatal(err)
 	}
 	r.cmd.Stdout, r.cmd.Stderr = out, out
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := r.cmd.Start(); err != nil {
+	if err := platform.Launch(r.cmd); err != nil {
 		t.Fatal(err)
 	}
 	go func() {

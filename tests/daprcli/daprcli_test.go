@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -42,6 +44,7 @@ func TestDaprRun(t *testing.T) {
 		}
 	}
 	c.checkList(t, cli)
+	c.checkSockets(t)
 	id := c.book(t)
 	c.checkMails(t, id)
 	c.checkOperator(t)
@@ -114,6 +117,25 @@ func (c *clone) checkList(t *testing.T, cli *running) {
 		}
 		return nil
 	})
+}
+
+// checkSockets sees that apps and the APIs of sidecars are for this machine alone. Where the internal and metrics ports listen
+// cannot be told to the CLI.
+func (c *clone) checkSockets(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return
+	}
+	open := platform.ListeningHere(t)
+	for _, port := range c.ports(t) {
+		if port.key == "daprInternalGRPCPort" || port.key == "metricsPort" {
+			continue
+		}
+		found := slices.IndexFunc(open, func(a netip.AddrPort) bool { return int(a.Port()) == port.number })
+		if found < 0 || !open[found].Addr().IsLoopback() {
+			t.Errorf("%s %d: listens on %v", port.key, port.number, open[max(found, 0)])
+		}
+	}
 }
 
 // book books the sample consignment as whoever is logged in, and returns its id.

@@ -126,6 +126,12 @@ func running() []stat {
 	return all
 }
 
+// Launch starts a command in a process group of its own. On Linux it gets SIGTERM when the tests are killed.
+func Launch(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = attributes()
+	return launch(cmd)
+}
+
 // launch starts a command from a thread that lives as long as this process, because on Linux a
 // child that is to die with its parent dies with the thread that started it.
 func launch(cmd *exec.Cmd) error {

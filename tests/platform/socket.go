@@ -28,12 +28,7 @@ func (p *Platform) Listening(t testing.TB) []Socket {
 	p.mu.Lock()
 	maps.Copy(names, p.seen)
 	p.mu.Unlock()
-	open := make(map[string]netip.AddrPort) // by inode
-	for _, table := range []string{"tcp", "tcp6"} {
-		if err := readSockets(filepath.Join("/proc/net", table), open); err != nil {
-			t.Fatal(err)
-		}
-	}
+	open := openSockets(t)
 	var all []Socket
 	for _, s := range running() {
 		name, ours := names[s.pid], names[s.pid] != "" || names[s.group] != ""
@@ -53,6 +48,24 @@ func (p *Platform) Listening(t testing.TB) []Socket {
 		}
 	}
 	return all
+}
+
+// ListeningHere returns where anybody listens on this machine. It needs /proc.
+func ListeningHere(t testing.TB) []netip.AddrPort {
+	t.Helper()
+	return slices.Collect(maps.Values(openSockets(t)))
+}
+
+// openSockets returns the listening sockets of this machine by their inodes.
+func openSockets(t testing.TB) map[string]netip.AddrPort {
+	t.Helper()
+	open := make(map[string]netip.AddrPort)
+	for _, table := range []string{"tcp", "tcp6"} {
+		if err := readSockets(filepath.Join("/proc/net", table), open); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return open
 }
 
 // readSockets reads the listening sockets of a table of the kernel.

@@ -69,7 +69,7 @@ A platform that is still starting is waited for.`,
 		},
 	}
 	dataFlags(cmd, &data, &root)
-	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "how long to wait for a platform that is not ready")
+	cmd.Flags().DurationVar(&wait, "wait", 3*time.Minute, "how long to wait for a platform that is not ready")
 	return cmd
 }
 

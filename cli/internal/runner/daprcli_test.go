@@ -62,6 +62,12 @@ func TestDaprCLIKnowsEveryKey(t *testing.T) {
 	known("common", file.Common, cliSharedKeys)
 	for _, app := range file.Apps {
 		known("an app", app, cliAppKeys)
+		if _, own := app["apiListenAddresses"]; own {
+			t.Errorf("app %v has addresses of its own", app["appID"])
+		}
+	}
+	if got := file.Common["apiListenAddresses"]; got != loopback {
+		t.Errorf("the sidecars' APIs listen on %v", got)
 	}
 }
 

@@ -34,7 +34,8 @@ type Shared struct {
 	EnableAPILogging       bool              `yaml:"enableApiLogging"`
 	EnableProfiling        bool              `yaml:"enableProfiling"`
 	Env                    map[string]string `yaml:"env"`
-	// For the Dapr CLI only: the runner keeps every log.
+	// For the Dapr CLI only: the runner lets everything listen on the loopback, and keeps every log.
+	APIListenAddresses  string `yaml:"apiListenAddresses"`
 	DaprdLogDestination string `yaml:"daprdLogDestination"`
 	AppLogDestination   string `yaml:"appLogDestination"`
 }
