@@ -4,7 +4,8 @@
 //
 // Seats are leased. A replica shows that it lives by a beat in the document "seats"; whose beat
 // stands still for a lease, by the watcher's own clock, is dead: another replica takes its seat
-// over, finishes what it left, and frees the seat. A replica only writes while its last beat is
+// over, finishes what it left, and frees the seat. That may take as long as the broker is away: meanwhile the
+// successor keeps its own seat, and shows for the other one that it is being looked after. A replica only writes while its last beat is
 // younger than half a lease, and its writes time out within a quarter, so a write never comes
 // after the seat was taken over. A process that is stopped for longer than that in the middle of a
 // write, and then goes on, is not guarded against: no store behind Dapr can fence it.
@@ -37,7 +38,7 @@ type Held struct {
 type Config struct {
 	State document.State
 	Lease time.Duration // after which a silent replica is dead; 0 means 15 s
-	// Finish does what the dead holder of a seat left undone. It may be called again, and by
+	// Finish does what the dead holder of a seat left undone, however long it takes. It may be called again, and by
 	// several replicas at once.
 	Finish func(ctx context.Context, dead Held) error
 	Log    *slog.Logger
@@ -48,10 +49,13 @@ type Seat struct {
 	cfg  Config
 	docs *document.Store[roster]
 	wake chan struct{}
+	// running holds one token while Run is at work, so that Leave frees no seat that Run is about to keep.
+	running chan struct{}
 
-	mu       sync.Mutex
-	held     Held // Term is empty while there is none
-	lastBeat time.Time
+	mu        sync.Mutex
+	held      Held // Term is empty while there is none
+	lastBeat  time.Time
+	takeovers map[string]*takeover // by the number of the seat
 }
 
 // roster is the document that lists the seats in use, by number.
@@ -71,7 +75,13 @@ func New(cfg Config) *Seat {
 	if cfg.Lease <= 0 {
 		cfg.Lease = 15 * time.Second
 	}
-	return &Seat{cfg: cfg, docs: document.NewStore[roster](cfg.State, ""), wake: make(chan struct{}, 1)}
+	return &Seat{
+		cfg:       cfg,
+		docs:      document.NewStore[roster](cfg.State, ""),
+		wake:      make(chan struct{}, 1),
+		running:   make(chan struct{}, 1),
+		takeovers: make(map[string]*takeover),
+	}
 }
 
 // rosterID is the key of the roster.
@@ -112,14 +122,18 @@ func (s *Seat) fresh() (Held, bool) {
 	return s.held, s.held.Term != "" && time.Since(s.lastBeat) < s.cfg.Lease/2
 }
 
-// Run takes a seat, keeps it and looks after those of the dead, until ctx ends. The seat is kept
+// Run takes a seat, keeps it and takes over those of the dead, until ctx ends. The seat is kept
 // then: see Leave.
 func (s *Seat) Run(ctx context.Context) error {
+	s.running <- struct{}{}
+	defer func() { <-s.running }()
+	var takingOver sync.WaitGroup
+	defer takingOver.Wait()
 	watch := make(map[string]sighting)
 	ticks := time.NewTicker(s.cfg.Lease / 5)
 	defer ticks.Stop()
 	for {
-		if err := s.round(ctx, watch); err != nil && ctx.Err() == nil {
+		if err := s.round(ctx, watch, &takingOver); err != nil && ctx.Err() == nil {
 			s.cfg.Log.Warn("seats not looked after; will be tried again", "error", err)
 		}
 		select {
@@ -141,13 +155,15 @@ type sighting struct {
 	at     time.Time
 }
 
-func (s *Seat) round(ctx context.Context, watch map[string]sighting) error {
+// round shows that this replica lives, and begins to take over the seats whose holders are dead.
+func (s *Seat) round(ctx context.Context, watch map[string]sighting, takingOver *sync.WaitGroup) error {
 	listed, err := s.beat(ctx)
 	if err != nil {
 		return err
 	}
 	for number, h := range listed.Taken {
-		if h.Term == s.term() {
+		if h.Term == s.term() || s.takesOver(number) {
+			delete(watch, number)
 			continue
 		}
 		seen, known := watch[number]
@@ -158,21 +174,28 @@ func (s *Seat) round(ctx context.Context, watch map[string]sighting) error {
 		if time.Since(seen.at) < s.cfg.Lease {
 			continue
 		}
-		if err := s.inherit(ctx, number, h); err != nil {
+		mine, err := s.appoint(ctx, number, h)
+		if err != nil {
 			return fmt.Errorf("take over seat %s: %w", number, err)
 		}
 		delete(watch, number)
+		if mine != nil {
+			takingOver.Go(mine.finish)
+		}
 	}
 	return nil
 }
 
-// beat shows that this replica lives. One whose seat is no longer its own takes another.
+// beat shows that this replica lives, for its own seat and for those it is taking over. One whose seat is no
+// longer its own takes another.
 func (s *Seat) beat(ctx context.Context) (roster, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
 	defer cancel()
 	began := time.Now()
 	var held Held
+	var lost []*takeover
 	listed, err := s.docs.Update(ctx, rosterID, func(doc *roster) error {
+		lost = s.beatTakeovers(doc)
 		held = s.current()
 		key := strconv.Itoa(held.Number)
 		if mine, ok := doc.Taken[key]; ok && held.Term != "" && mine.Term == held.Term && mine.Heir == "" {
@@ -193,6 +216,9 @@ func (s *Seat) beat(ctx context.Context) (roster, error) {
 	if err != nil {
 		return listed, err
 	}
+	for _, t := range lost {
+		t.cancel() // somebody else is at it, or has done it
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held != held {
@@ -211,38 +237,10 @@ func lowestFree(taken map[string]holder) int {
 	return Count
 }
 
-// inherit finishes what a dead replica left, and frees its seat.
-func (s *Seat) inherit(ctx context.Context, number string, dead holder) error {
-	heir := uuid.NewString()
-	gone := errors.New("somebody else was faster, or it lives")
-	if _, err := s.docs.Update(ctx, rosterID, func(doc *roster) error {
-		if doc.Taken[number] != dead {
-			return gone
-		}
-		taken := dead
-		taken.Heir = heir
-		doc.Taken[number] = taken
-		return nil
-	}); errors.Is(err, gone) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(number)
-	if err != nil {
-		return err
-	}
-	if err := s.cfg.Finish(ctx, Held{Number: n, Term: dead.Term}); err != nil {
-		return err
-	}
-	s.cfg.Log.Info("took over a dead replica's seat", "seat", number, "term", dead.Term)
-	return s.strike(ctx, number, dead.Term)
-}
-
-// strike frees a seat.
-func (s *Seat) strike(ctx context.Context, number, term string) error {
+// release frees a seat that is still held in this term, by this successor if there is one.
+func (s *Seat) release(ctx context.Context, number, term, heir string) error {
 	_, err := s.docs.Update(ctx, rosterID, func(doc *roster) error {
-		if doc.Taken[number].Term == term {
+		if h := doc.Taken[number]; h.Term == term && h.Heir == heir {
 			delete(doc.Taken, number)
 		}
 		return nil
@@ -250,10 +248,18 @@ func (s *Seat) strike(ctx context.Context, number, term string) error {
 	return err
 }
 
-// Leave frees the seat of a replica that has nothing left to finish, after a last act under it.
+// Leave frees the seat of a replica that has nothing left to finish, after a last act under it. It waits until Run,
+// whose context must have ended, has returned: a beat on its way would keep the seat.
 func (s *Seat) Leave(ctx context.Context, last func(ctx context.Context, held Held) error) {
-	held := s.current()
+	select {
+	case s.running <- struct{}{}:
+		defer func() { <-s.running }()
+	case <-ctx.Done():
+		s.cfg.Log.Info("seat not freed, it is still kept; its lease will run out")
+		return
+	}
 	s.mu.Lock()
+	held := s.held
 	s.held = Held{}
 	s.mu.Unlock()
 	if held.Term == "" {
@@ -261,7 +267,7 @@ func (s *Seat) Leave(ctx context.Context, last func(ctx context.Context, held He
 	}
 	err := last(ctx, held)
 	if err == nil {
-		err = s.strike(ctx, strconv.Itoa(held.Number), held.Term)
+		err = s.release(ctx, strconv.Itoa(held.Number), held.Term, "")
 	}
 	if err != nil {
 		s.cfg.Log.Info("seat not freed; its lease will run out", "error", err)

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"seaport.example/services/internal/document"
 	"seaport.example/services/internal/seat"
 	"seaport.example/services/internal/sidecar"
 	"seaport.example/services/internal/sidecar/sidecartest"
@@ -312,32 +313,104 @@ func beat(t *testing.T, fake *sidecartest.Fake, number int) {
 	fake.Set("seats", data)
 }
 
-// An heir that takes so long that another one was faster does not free the seat of who has it by then.
-func TestSlowHeir(t *testing.T) {
+// A successor that is cut off while it finishes does not free the seat of who has its number by then.
+func TestSlowSuccessor(t *testing.T) {
 	bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) {
 		dead := start(t, fake, f)
 		held := dead.current(t)
-		for range 2 {
-			start(t, fake, f).current(t)
-		}
+		first := &finished{}
 		release := make(chan struct{})
-		f.will(func(context.Context, seat.Held) error {
-			if len(f.all()) == 1 {
-				<-release // the first heir, whose own seat is lost over it
-			}
-			return nil
-		})
+		first.will(func(context.Context, seat.Held) error { <-release; return nil })
+		slow := start(t, fake, first)
+		slow.current(t)
 		dead.die()
+		sidecartest.Await(t, "the first successor is finishing", func() bool { return len(first.all()) == 1 })
+		back := fake.Inject(sidecartest.Fault{Sidecar: slow.of, Before: sidecartest.Away})
+		start(t, fake, f).current(t)
 		time.Sleep(4 * lease)
 		next := start(t, fake, f)
 		before := next.current(t)
 		if before.Number != held.Number {
 			t.Fatalf("the next replica has %+v, want the number of %+v", before, held)
 		}
+		back()
 		close(release)
 		time.Sleep(4 * lease)
 		if now := next.current(t); now != before {
 			t.Errorf("its seat %+v became %+v", before, now)
+		}
+	})
+}
+
+// A takeover lasts as long as the broker is away. Meanwhile the successor keeps its own seat, and nobody else takes
+// the dead one's over.
+func TestLongTakeover(t *testing.T) {
+	bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) {
+		dead, successor, other := start(t, fake, f), start(t, fake, f), start(t, fake, f)
+		held, own, others := dead.current(t), successor.current(t), other.current(t)
+		release := make(chan struct{})
+		f.will(func(context.Context, seat.Held) error { <-release; return nil })
+		dead.die()
+		sidecartest.Await(t, "the seat is being taken over", func() bool { return len(f.all()) == 1 })
+		for range 40 {
+			time.Sleep(lease / 4)
+			if successor.Ready(t.Context()) != nil || other.Ready(t.Context()) != nil {
+				t.Fatal("a replica has no seat while a dead one is taken over")
+			}
+		}
+		if successor.current(t) != own || other.current(t) != others {
+			t.Error("a replica lost its seat over it")
+		}
+		if calls := f.all(); len(calls) != 1 {
+			t.Errorf("finished %v, want once", calls)
+		}
+		close(release)
+		time.Sleep(lease)
+		if next := start(t, fake, f).current(t); next.Number != held.Number {
+			t.Errorf("the next replica has %+v, want the number of %+v", next, held)
+		}
+	})
+}
+
+// heldBack is a state whose next write is told only once it is let go, whatever becomes of its caller.
+type heldBack struct {
+	document.State
+	next  atomic.Bool
+	wrote chan struct{}
+	letGo chan struct{}
+}
+
+func (h *heldBack) Put(ctx context.Context, writes ...sidecar.Write) error {
+	err := h.State.Put(ctx, writes...)
+	if h.next.CompareAndSwap(true, false) {
+		close(h.wrote)
+		<-h.letGo
+	}
+	return err
+}
+
+// A replica that leaves while a beat of its own is on its way back from the store has no seat afterwards.
+func TestLeaveDuringABeat(t *testing.T) {
+	bubble(t, func(t *testing.T, fake *sidecartest.Fake, f *finished) {
+		s := fake.Sidecar(t)
+		state := &heldBack{State: s.State(sidecartest.StateStore), wrote: make(chan struct{}), letGo: make(chan struct{})}
+		r := &replica{of: s, Seat: seat.New(seat.Config{State: state, Lease: lease, Finish: f.finish, Log: slog.New(slog.DiscardHandler)})}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = r.Run(ctx) })
+		r.current(t)
+		state.next.Store(true)
+		<-state.wrote
+		cancel()
+		running.Go(func() { r.Leave(t.Context(), nothing) })
+		time.Sleep(lease / 10)
+		close(state.letGo)
+		running.Wait()
+		if r.Ready(t.Context()) == nil {
+			t.Error("it has a seat after it left")
+		}
+		if taken := string(fake.Value("seats")); taken != `{"taken":{}}` {
+			t.Errorf("after it left the seats are %s", taken)
 		}
 	})
 }
