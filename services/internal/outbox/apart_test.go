@@ -53,7 +53,7 @@ func newApart(t *testing.T, fake *sidecartest.Fake, c *courier) *replica {
 	t.Helper()
 	s := fake.Sidecar(t)
 	r := &replica{of: s, Outbox: outbox.New(outbox.Config{
-		State: s.State(sidecartest.StateStore), Publisher: c, Apart: true, Log: slog.New(slog.DiscardHandler),
+		State: s.State(sidecartest.StateStore), Publisher: c, Apart: true, Doubt: doubt, Log: slog.New(slog.DiscardHandler),
 		Apply: func(context.Context, []sidecar.Event) error { return nil },
 	})}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -53,6 +53,9 @@ type Config struct {
 	// Apart publishes each commit by itself, all of them at once and in no order, so that none waits for
 	// another that takes long. The Publisher then has no time limit and should try until it succeeds.
 	Apart bool
+	// Doubt is how long the slot of a commit is out of use whose write failed and is not in the store: the store may
+	// still carry it out, over whatever is in the slot by then. 0 means 15 s.
+	Doubt time.Duration
 	Log   *slog.Logger
 }
 
@@ -78,6 +81,9 @@ type stored struct {
 
 // New returns an outbox. Until Run has begun nothing is published.
 func New(cfg Config) *Outbox {
+	if cfg.Doubt <= 0 {
+		cfg.Doubt = 15 * time.Second
+	}
 	o := &Outbox{cfg: cfg, free: make(chan int, slots), publish: make(chan *stored, slots), returned: make(chan struct{}, 1)}
 	for slot := range slots {
 		o.free <- slot
@@ -117,14 +123,13 @@ func (o *Outbox) commit(ctx context.Context, held seat.Held, items []sidecar.Ite
 		o.release(gone...)
 	} else {
 		o.giveBack(gone)
-		found, certain := o.look(ctx, entry)
-		switch {
-		case !certain:
-			go o.resolve(entry)
-			return errors.Join(ErrUncertain, err)
-		case !found:
+		if sidecar.Refused(err) || sidecar.NotSent(err) {
 			o.release(entry)
 			return err
+		}
+		if found, known := o.look(ctx, entry); !found || !known {
+			go o.resolve(entry)
+			return errors.Join(ErrUncertain, err)
 		}
 	}
 	if err := o.cfg.Apply(ctx, events); err != nil {
@@ -137,8 +142,8 @@ func (o *Outbox) commit(ctx context.Context, held seat.Held, items []sidecar.Ite
 	return nil
 }
 
-// look finds out whether a commit whose answer was lost is in the store.
-func (o *Outbox) look(ctx context.Context, entry *stored) (found, certain bool) {
+// look finds out whether a commit whose answer was lost is in the store by now, and whether that is known.
+func (o *Outbox) look(ctx context.Context, entry *stored) (found, known bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	time.Sleep(50 * time.Millisecond) // what was on its way has arrived
@@ -146,19 +151,17 @@ func (o *Outbox) look(ctx context.Context, entry *stored) (found, certain bool) 
 	return err == nil && !value.Missing(), err == nil
 }
 
-// resolve looks until the store answers.
+// resolve looks for a commit until it is in the store, or would be there by now.
 func (o *Outbox) resolve(entry *stored) {
-	for {
-		switch found, certain := o.look(context.Background(), entry); {
-		case !certain:
-			time.Sleep(250 * time.Millisecond)
-			continue
+	for began := time.Now(); ; time.Sleep(250 * time.Millisecond) {
+		switch found, known := o.look(context.Background(), entry); {
 		case found:
 			o.apply(entry)
-		default:
+			return
+		case known && time.Since(began) >= o.cfg.Doubt:
 			o.release(entry)
+			return
 		}
-		return
 	}
 }
 

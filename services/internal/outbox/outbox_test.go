@@ -23,6 +23,8 @@ const (
 	slots = 512
 	// quiet is long enough for whatever was put off, in the time of a bubble.
 	quiet = 10 * time.Second
+	// doubt is how long a slot is out of use whose write may arrive late.
+	doubt = 5 * time.Second
 )
 
 var here = seat.Held{Number: 3, Term: "term-1"}
@@ -42,13 +44,16 @@ func newReplica(t *testing.T, fake *sidecartest.Fake, apply func(context.Context
 	}
 	s := fake.Sidecar(t)
 	r := &replica{of: s, Outbox: outbox.New(outbox.Config{
-		State: s.State(sidecartest.StateStore), Publisher: s.Publisher(sidecartest.PubSub), Apply: apply, Log: slog.New(slog.DiscardHandler),
+		State: s.State(sidecartest.StateStore), Publisher: s.Publisher(sidecartest.PubSub), Apply: apply, Doubt: doubt, Log: slog.New(slog.DiscardHandler),
 	})}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = r.Run(ctx) }()
 	r.stop = func() { cancel(); <-done }
-	t.Cleanup(r.stop)
+	t.Cleanup(func() {
+		r.stop()
+		time.Sleep(2 * doubt) // what became of the last commits is known
+	})
 	return r
 }
 

@@ -11,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"seaport.example/services/internal/outbox"
 	"seaport.example/services/internal/sidecar/sidecartest"
 )
@@ -23,11 +26,13 @@ func TestLostAnswerOfTheStore(t *testing.T) {
 		want  error             // nil: it is stored; errors.ErrUnsupported: it is not
 	}{
 		"stored":                            {fault: sidecartest.Fault{After: sidecartest.Away}},
-		"not stored":                        {fault: sidecartest.Fault{Before: sidecartest.Away}, want: errRefused},
+		"not stored":                        {fault: sidecartest.Fault{Before: sidecartest.Away}, want: outbox.ErrUncertain},
+		"refused":                           {fault: sidecartest.Fault{Before: tooLarge}, want: errRefused},
+		"never sent":                        {fault: sidecartest.Fault{Before: sidecartest.NotSent}, want: errRefused},
 		"stored, and the store goes away":   {fault: sidecartest.Fault{After: sidecartest.Away}, away: true, want: outbox.ErrUncertain},
 		"not stored, and the store is away": {fault: sidecartest.Fault{Before: sidecartest.Away}, away: true, want: outbox.ErrUncertain},
 		"stored after its time":             {fault: sidecartest.Fault{After: sidecartest.Delay(time.Minute)}},
-		"not stored, told after its time":   {fault: sidecartest.Fault{Before: sidecartest.Delay(time.Minute)}, want: errRefused},
+		"not stored, told after its time":   {fault: sidecartest.Fault{Before: sidecartest.Delay(time.Minute)}, want: outbox.ErrUncertain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, fake *sidecartest.Fake) {
@@ -68,6 +73,10 @@ func TestLostAnswerOfTheStore(t *testing.T) {
 }
 
 var errRefused = errors.New("refused for certain")
+
+func tooLarge(context.Context, sidecartest.Call) error {
+	return status.Error(codes.InvalidArgument, "too large")
+}
 
 // Rows whose deletion was part of a transaction that failed are deleted all the same, without
 // another commit having to come.
@@ -183,6 +192,45 @@ func TestTransactionArrivesLate(t *testing.T) {
 		time.Sleep(quiet)
 		if got := published(fake); !slices.Equal(got, []string{"a"}) || len(rows(fake)) != 0 {
 			t.Errorf("published %q, rows left %q", got, rows(fake))
+		}
+	})
+}
+
+// A transaction that arrives seconds after its caller was told that it failed overwrites no event of a commit that
+// was stored meanwhile, and its own is published.
+func TestTransactionArrivesMuchLater(t *testing.T) {
+	bubble(t, func(t *testing.T, fake *sidecartest.Fake) {
+		r := newReplica(t, fake, nil)
+		var late sync.WaitGroup
+		fake.Inject(sidecartest.Fault{Op: sidecartest.Transact, Times: 1, Before: func(ctx context.Context, call sidecartest.Call) error {
+			late.Go(func() {
+				time.Sleep(3 * time.Second)
+				fake.Set("outbox/term-1/0", []byte(`{"events":[{"specversion":"1.0","id":"late","topic":"harbour.bell"}]}`))
+			})
+			return sidecartest.Away(ctx, call)
+		}})
+		if err := r.commit(t.Context(), "late"); !errors.Is(err, outbox.ErrUncertain) {
+			t.Fatalf("Commit = %v, want %v", err, outbox.ErrUncertain)
+		}
+		// The broker takes nothing, so the events of these commits stay in their slots, as many as there are slots left.
+		back := fake.Inject(sidecartest.Fault{Op: sidecartest.Publish, Before: sidecartest.Away})
+		want := []string{"late"}
+		for i := range slots - 1 {
+			name := fmt.Sprint(i)
+			r.mustCommit(t, name)
+			want = append(want, name)
+		}
+		late.Wait()
+		r.stop() // and dies: what is published is what is in the store
+		back()
+		if err := newReplica(t, fake, nil).Finish(t.Context(), here); err != nil {
+			t.Fatal(err)
+		}
+		got := published(fake)
+		for _, name := range want {
+			if !slices.Contains(got, name) {
+				t.Errorf("%s was stored and not published", name)
+			}
 		}
 	})
 }

@@ -50,3 +50,9 @@ func says(err error, texts []string) bool {
 	text := strings.ToLower(err.Error())
 	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(text, t) })
 }
+
+// NotSent reports whether err says that a call never left this process, because there was no connection to the
+// sidecar.
+func NotSent(err error) bool {
+	return status.Code(err) == codes.Unavailable && says(err, []string{"error while dialing"})
+}

@@ -79,7 +79,7 @@ func New(cfg Config) *Store {
 	s.writer = s.list.Writer()
 	s.cancellations = newCancellations(s, cfg.State)
 	s.notify = func() {}
-	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: cfg.Publisher, Apply: s.apply, Log: cfg.Log})
+	s.outbox = outbox.New(outbox.Config{State: cfg.State, Doubt: cfg.Lease, Publisher: cfg.Publisher, Apply: s.apply, Log: cfg.Log})
 	s.seat = seat.New(seat.Config{State: cfg.State, Lease: cfg.Lease, Finish: s.finish, Log: cfg.Log})
 	s.claims = newClaims(cfg.State, s.seat, cfg.Now)
 	return s

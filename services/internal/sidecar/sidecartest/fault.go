@@ -53,6 +53,11 @@ type Fault struct {
 // Away is a Before or After that fails as a sidecar does which is not there.
 func Away(context.Context, Call) error { return status.Error(codes.Unavailable, "the fake is away") }
 
+// NotSent is a Before that fails as a call does that never left its process, for want of a connection.
+func NotSent(context.Context, Call) error {
+	return status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: connect: connection refused"`)
+}
+
 // Delay returns a Before or After that takes its time.
 func Delay(d time.Duration) func(context.Context, Call) error {
 	return func(ctx context.Context, _ Call) error {

@@ -75,7 +75,7 @@ func New(cfg Config) *Store {
 	s.writing <- struct{}{}
 	s.writer = s.list.Writer()
 	nothing := func(context.Context, []sidecar.Event) error { return nil } // to send is all that e-mails entail
-	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: deliverer(cfg.Deliver), Apply: nothing, Apart: true, Log: cfg.Log})
+	s.outbox = outbox.New(outbox.Config{State: cfg.State, Doubt: cfg.Lease, Publisher: deliverer(cfg.Deliver), Apply: nothing, Apart: true, Log: cfg.Log})
 	s.seat = seat.New(seat.Config{State: cfg.State, Lease: cfg.Lease, Finish: s.adopt, Log: cfg.Log})
 	return s
 }

@@ -81,7 +81,7 @@ func New(cfg Config) *Store {
 	}
 	s.writer = s.list.Writer()
 	nothing := func(context.Context, []sidecar.Event) error { return nil } // the events entail nothing here
-	s.outbox = outbox.New(outbox.Config{State: cfg.State, Publisher: cfg.Publisher, Apply: nothing, Log: cfg.Log})
+	s.outbox = outbox.New(outbox.Config{State: cfg.State, Doubt: cfg.Lease, Publisher: cfg.Publisher, Apply: nothing, Log: cfg.Log})
 	s.seat = seat.New(seat.Config{State: cfg.State, Lease: cfg.Lease, Finish: s.outbox.Finish, Log: cfg.Log})
 	return s
 }

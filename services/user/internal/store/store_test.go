@@ -267,7 +267,7 @@ func TestPage(t *testing.T) {
 func TestNobodyIsListed(t *testing.T) {
 	bubble(t, func(t *testing.T, fake *sidecartest.Fake) {
 		r := start(t, fake)
-		fake.Inject(sidecartest.Fault{Op: sidecartest.Transact, Key: "user/", Times: 1, Before: sidecartest.Away})
+		fake.Inject(sidecartest.Fault{Op: sidecartest.Transact, Key: "user/", Times: 1, Before: sidecartest.NotSent})
 		want(t, "away", fake, r.register(t.Context(), "ghost"), "Unavailable", 0)
 		want(t, "there", fake, r.register(t.Context(), "id1"), "OK", 1)
 		for _, key := range fake.Keys("list/") {
