@@ -220,6 +220,12 @@ func TestTransactionArrivesMuchLater(t *testing.T) {
 			r.mustCommit(t, name)
 			want = append(want, name)
 		}
+		// One more has no slot but that of the write that is to come.
+		waiting, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := r.commit(waiting, "last"); err == nil {
+			want = append(want, "last")
+		}
 		late.Wait()
 		r.stop() // and dies: what is published is what is in the store
 		back()
