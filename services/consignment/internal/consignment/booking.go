@@ -43,9 +43,9 @@ type Store interface {
 	Claim(ctx context.Context, ids []string) ([]Claim, error)
 	// Unclaim ends the claims of bookings that came to a certain end.
 	Unclaim(ctx context.Context, booked, refused []string)
-	// Commit stores the consignments of lots, announces and lists them: all, or none. After an error
-	// it is not certain that it is none.
-	Commit(ctx context.Context, lots []*Lot) error
+	// Commit stores the consignments of lots, announces and lists them: all, or none. It begins no write after
+	// notAfter, when another process may be booking the same. After an error it is not certain that it is none.
+	Commit(ctx context.Context, notAfter time.Time, lots []*Lot) error
 	// Cancel stores and announces that a consignment is cancelled.
 	Cancel(ctx context.Context, c *Consignment, reason string) error
 	Get(ctx context.Context, id string) (Consignment, error)
@@ -93,6 +93,10 @@ const (
 	// claimedFor bounds a booking until its commit begins. It is well below the life of a claim, so
 	// that nobody else can begin the same booking before this one is over.
 	claimedFor = 6 * time.Second
+	// commitWithin is the time from before a claim until its booking's commit must have begun. With the time that a
+	// write may take and what clocks differ by, it is below the life of a claim (20 s in the store): a process that
+	// stood still for longer must not write what another one may have booked, and its customer cancelled, meanwhile.
+	commitWithin = 10 * time.Second
 	// patience is how long to wait for another process that is at the same booking.
 	patience = 3 * time.Second
 )
@@ -194,10 +198,11 @@ func (b *Bookings) bookAll(ctx context.Context, attempts []*attempt, group func(
 			claimed = append(claimed, a)
 		}
 	}
+	notAfter := b.Now().Add(commitWithin)
 	before, cancel := context.WithTimeout(ctx, claimedFor)
 	defer cancel()
 	mine := b.claim(before, claimed)
-	b.book(before, append(free, mine...), group)
+	b.book(before, notAfter, append(free, mine...), group)
 
 	var booked, refused []string
 	for _, a := range mine {
@@ -257,7 +262,7 @@ func (b *Bookings) claim(ctx context.Context, attempts []*attempt) (mine []*atte
 }
 
 // book books attempts in lots. A lot that is refused is tried again in parts, down to single bookings.
-func (b *Bookings) book(ctx context.Context, open []*attempt, group func([]*Booking) []*Lot) {
+func (b *Bookings) book(ctx context.Context, notAfter time.Time, open []*attempt, group func([]*Booking) []*Lot) {
 	of := make(map[*Booking]*attempt, len(open))
 	bookings := make([]*Booking, len(open))
 	for i, a := range open {
@@ -266,7 +271,7 @@ func (b *Bookings) book(ctx context.Context, open []*attempt, group func([]*Book
 	}
 	for lots := group(bookings); len(lots) > 0; {
 		var parts []*Lot
-		for i, outcome := range b.bookLots(ctx, lots) {
+		for i, outcome := range b.bookLots(ctx, notAfter, lots) {
 			if smaller := lots[i].parts(); smaller != nil && outcome.refused() {
 				if ctx.Err() == nil {
 					parts = append(parts, smaller...)
@@ -298,7 +303,7 @@ func (o outcome) refused() bool {
 
 // bookLots holds room and containers for lots and stores their consignments. Whatever happens in
 // between, what is held and not booked is given back, or expires by itself.
-func (b *Bookings) bookLots(ctx context.Context, lots []*Lot) []outcome {
+func (b *Bookings) bookLots(ctx context.Context, notAfter time.Time, lots []*Lot) []outcome {
 	outcomes := make([]outcome, len(lots))
 	// pass returns the lots of those given that have no error, and notes the errors of the others.
 	pass := func(indices []int, errs []error) (passed []int) {
@@ -347,8 +352,10 @@ func (b *Bookings) bookLots(ctx context.Context, lots []*Lot) []outcome {
 		pass(open, slices.Repeat([]error{err}, len(open)))
 		return outcomes
 	}
+	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWithin)
+	defer cancel()
 	for _, some := range bySize(lots, open) {
-		if err := b.Store.Commit(context.WithoutCancel(ctx), at(lots, some)); err != nil {
+		if err := b.Store.Commit(commit, notAfter, at(lots, some)); err != nil {
 			// It may be stored all the same, so what is held is left to be confirmed or to expire.
 			for _, i := range some {
 				outcomes[i].err = err

@@ -140,6 +140,23 @@ func TestNoCommitAfterItsTime(t *testing.T) {
 	})
 }
 
+// However long it takes until the commit, the time it must begin by is counted from before the claim.
+func TestCommitIsBoundByTheClaim(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPort()
+		p.depots.hold = func(context.Context, *consignment.Lot) error { time.Sleep(5 * time.Second); return nil }
+		p.now = time.Now
+		began := time.Now()
+		if got := p.bookings(t).Create(t.Context(), []consignment.Order{order(withRequest("r"))}); got[0].Err != nil {
+			t.Fatal(got[0].Err)
+		}
+		if by := p.store.notAfter.Sub(began); by <= 5*time.Second || by > 10*time.Second {
+			t.Errorf("the commit had to begin %s after the claim, want 10 s at most", by)
+		}
+	})
+}
+
 // A caller who leaves is told so; the booking goes on, since others may wait for it.
 func TestBookingOutlivesItsCaller(t *testing.T) {
 	t.Parallel()

@@ -137,6 +137,7 @@ type store struct {
 	claimed   map[string]bool
 	unclaimed struct{ booked, refused []string }
 	commits   [][]string
+	notAfter  time.Time // of the last commit
 	cancels   []string
 }
 
@@ -174,7 +175,7 @@ func (s *store) Unclaim(_ context.Context, booked, refused []string) {
 	s.unclaimed.refused = append(s.unclaimed.refused, refused...)
 }
 
-func (s *store) Commit(ctx context.Context, lots []*consignment.Lot) error {
+func (s *store) Commit(ctx context.Context, notAfter time.Time, lots []*consignment.Lot) error {
 	if s.commit != nil {
 		if err := s.commit(ctx, lots); err != nil {
 			return err
@@ -189,7 +190,7 @@ func (s *store) Commit(ctx context.Context, lots []*consignment.Lot) error {
 			ids = append(ids, b.ID)
 		}
 	}
-	s.commits = append(s.commits, ids)
+	s.commits, s.notAfter = append(s.commits, ids), notAfter
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (w *world) Claim(_ context.Context, ids []string) ([]consignment.Claim, err
 }
 func (w *world) Unclaim(context.Context, []string, []string) {}
 
-func (w *world) Commit(_ context.Context, lots []*consignment.Lot) error {
+func (w *world) Commit(_ context.Context, _ time.Time, lots []*consignment.Lot) error {
 	w.mu.Lock()
 	defer w.notify()
 	defer w.mu.Unlock()

@@ -24,7 +24,7 @@ func TestLargeConsignmentsAreCancelledTogether(t *testing.T) {
 			for n := range 1000 {
 				c.Containers = append(c.Containers, consignment.Container{ID: fmt.Sprint(n), Origin: fmt.Sprint(strings.Repeat("x", 190), n)})
 			}
-			if err := r.Commit(t.Context(), alone(c)); err != nil {
+			if err := r.Commit(t.Context(), inTime, alone(c)); err != nil {
 				t.Fatal(err)
 			}
 			all[i] = c

@@ -37,6 +37,7 @@ const claimTTL = 20 * time.Second
 
 // announced is the document of a seat.
 type announced struct {
+	Term  string           `json:"term,omitempty"` // of the seat when it was announced
 	Until map[string]int64 `json:"until"`
 }
 
@@ -128,7 +129,7 @@ func (c *claims) announce(ctx context.Context) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.mu.Lock()
-	data, err := json.Marshal(announced{Until: c.mine})
+	data, err := json.Marshal(announced{Term: held.Term, Until: c.mine})
 	c.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("encode claims: %w", err)
@@ -196,9 +197,22 @@ func (c *claims) drop(ctx context.Context, booked, refused []string) {
 	}
 }
 
-// clear forgets what a replica announced that is gone.
+// clear forgets what a replica announced that is gone. What is announced under the same number in another term
+// is of a replica that lives.
 func (c *claims) clear(ctx context.Context, gone seat.Held) error {
-	return c.state.Transact(ctx, nil, []string{claimsKey(gone.Number)})
+	key := claimsKey(gone.Number)
+	value, err := c.state.Get(ctx, key)
+	if err != nil || value.Missing() {
+		return err
+	}
+	var doc announced
+	if err := json.Unmarshal(value.Data, &doc); err != nil {
+		return fmt.Errorf("decode %q: %w", key, err)
+	}
+	if doc.Term != "" && doc.Term != gone.Term {
+		return nil
+	}
+	return c.state.Transact(ctx, nil, []string{key})
 }
 
 func claimsKey(number int) string { return "claims/" + strconv.Itoa(number) }

@@ -41,7 +41,7 @@ func TestClaim(t *testing.T) {
 			t.Error("it was refused at the other, and is not given")
 		}
 		want := booked("c1", "cust001")
-		if err := two.Commit(t.Context(), alone(want)); err != nil {
+		if err := two.Commit(t.Context(), inTime, alone(want)); err != nil {
 			t.Fatal(err)
 		}
 		two.Unclaim(t.Context(), []string{"c1"}, nil)
@@ -178,7 +178,7 @@ func neverTwoReplicas(t *testing.T) {
 				mu.Unlock()
 				time.Sleep(rand.N(2 * time.Millisecond))
 				if rand.N(2) == 0 {
-					if err := r.Commit(context.Background(), alone(booked(id, "cust001"))); err != nil {
+					if err := r.Commit(context.Background(), inTime, alone(booked(id, "cust001"))); err != nil {
 						t.Error(err)
 					}
 					mu.Lock()
@@ -257,3 +257,28 @@ func (y *yes) Hold(_ context.Context, lots []*consignment.Lot) []error {
 func (y *yes) Abandon(context.Context, []*consignment.Lot) error { return nil }
 
 func (y *yes) Release(context.Context, []*consignment.Consignment) error { return nil }
+
+// Who takes a dead replica's seat over leaves alone what a living one announces under the same number by then.
+func TestSuccessorLeavesClaimsOfTheLivingAlone(t *testing.T) {
+	for term, stays := range map[string]bool{"of a living one": true, "": false} {
+		t.Run(term, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m, b := newMemory(), &broker{}
+				dead := start(t, m, b) // seat 0
+				successor := start(t, m, b)
+				dead.die()
+				m.mu.Lock()
+				m.set("claims/0", []byte(`{"term":"`+term+`","until":{"c0":1}}`))
+				m.mu.Unlock()
+				time.Sleep(10 * time.Second) // five leases
+				m.mu.Lock()
+				_, there := m.rows["claims/0"]
+				m.mu.Unlock()
+				if there != stays || successor.Ready(t.Context()) != nil {
+					t.Errorf("claims of term %q are there: %t, want %t", term, there, stays)
+				}
+			})
+		})
+	}
+}

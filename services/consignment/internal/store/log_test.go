@@ -83,7 +83,7 @@ func (s sea) commit(t *testing.T, c *consignment.Consignment) bool {
 	n := rand.N(len(s.replicas))
 	s.turns[n] <- struct{}{}
 	defer func() { <-s.turns[n] }()
-	err := s.replicas[n].Commit(t.Context(), alone(c))
+	err := s.replicas[n].Commit(t.Context(), inTime, alone(c))
 	if err != nil {
 		t.Errorf("Commit: %v", err)
 	}
@@ -212,7 +212,7 @@ func TestChangesAreToldAsTheyWere(t *testing.T) {
 		mark := before.told()[0].At
 		before.leave()
 		c := booked("c1", "cust001")
-		if err := r.Commit(t.Context(), alone(c)); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Cancel(t.Context(), c, "the quay is closed"); err != nil {
@@ -248,7 +248,7 @@ func TestOwnChangesAreToldAtOnce(t *testing.T) {
 		for n := range 5 {
 			time.Sleep(time.Second + time.Duration(n)*50*time.Millisecond)
 			c := booked(fmt.Sprint("c", n), "cust001")
-			if err := r.Commit(t.Context(), alone(c)); err != nil {
+			if err := r.Commit(t.Context(), inTime, alone(c)); err != nil {
 				t.Fatal(err)
 			}
 			soon("a booking", 2*n+1)
@@ -273,7 +273,7 @@ func TestBookedAndCancelledWhileRead(t *testing.T) {
 		}
 		c := booked("c1", "cust001")
 		between := sync.OnceFunc(func() {
-			if err := other.Commit(t.Context(), alone(c)); err != nil {
+			if err := other.Commit(t.Context(), inTime, alone(c)); err != nil {
 				t.Error(err)
 			}
 			if err := other.Cancel(t.Context(), c, "reason"); err != nil {
@@ -302,7 +302,7 @@ func TestMarksOfOthers(t *testing.T) {
 		w := r.watches(t)
 		marks := make(map[string]string)
 		for _, customer := range []string{"", "cust001", "cust002"} {
-			if err := r.Commit(t.Context(), alone(booked("c-"+customer, "cust00"+fmt.Sprint(len(marks))))); err != nil {
+			if err := r.Commit(t.Context(), inTime, alone(booked("c-"+customer, "cust00"+fmt.Sprint(len(marks))))); err != nil {
 				t.Fatal(err)
 			}
 			one := read(t, w, customer, "")
@@ -338,7 +338,7 @@ func TestCancellationThatIsNotApplied(t *testing.T) {
 		doomed, heir := start(t, m, b), start(t, m, b)
 		one := read(t, heir.watches(t), "cust001", "")
 		c := booked("c1", "cust001")
-		if err := doomed.Commit(t.Context(), alone(c)); err != nil {
+		if err := doomed.Commit(t.Context(), inTime, alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		doomed.line.fault(nil, func(op string, keys []string) error {
@@ -355,7 +355,7 @@ func TestCancellationThatIsNotApplied(t *testing.T) {
 			t.Errorf("told is %q before it is cancelled", got)
 		}
 		other := booked("c2", "cust001")
-		if err := heir.Commit(t.Context(), alone(other)); err != nil {
+		if err := heir.Commit(t.Context(), inTime, alone(other)); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "a booking is told meanwhile", func() bool { return slices.Contains(one.changes(), "c2 booked") })
@@ -375,13 +375,13 @@ func TestCostOfWatching(t *testing.T) {
 		for i := range 2000 {
 			all = append(all, booked(fmt.Sprintf("c%04d", i), "cust001"))
 		}
-		if err := r.Commit(t.Context(), alone(all[:1]...)); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(all[:1]...)); err != nil {
 			t.Fatal(err)
 		}
 		one := read(t, w, "cust001", "")
 		mark := one.told()[0].At
 		one.leave()
-		if err := r.Commit(t.Context(), alone(all[1:]...)); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(all[1:]...)); err != nil {
 			t.Fatal(err)
 		}
 		var mu sync.Mutex
@@ -427,7 +427,7 @@ func TestLargeConsignments(t *testing.T) {
 		for i := range 40 {
 			all = append(all, booked(fmt.Sprintf("c%02d", i), "cust001"))
 		}
-		if err := r.Commit(t.Context(), alone(all...)); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(all...)); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "all is told", func() bool { return len(one.changes()) == 40 })

@@ -9,10 +9,10 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
-	"sync"
 	"time"
 
 	"seaport.example/services/consignment/internal/consignment"
@@ -59,7 +59,7 @@ type Store struct {
 	now    func() time.Time
 
 	announce topic.Announcer
-	writing  sync.Mutex
+	writing  chan struct{} // holds one token: the pages have one writer
 
 	cancellations cancellations
 	notify        func() // of what was committed
@@ -75,7 +75,9 @@ func New(cfg Config) *Store {
 		now:  cfg.Now,
 
 		announce: topic.Announcer{Encoding: cfg.Encoding},
+		writing:  make(chan struct{}, 1),
 	}
+	s.writing <- struct{}{}
 	s.writer = s.list.Writer()
 	s.cancellations = newCancellations(s, cfg.State)
 	s.notify = func() {}
@@ -103,15 +105,18 @@ func (s *Store) finish(ctx context.Context, dead seat.Held) error {
 }
 
 // Commit stores the consignments of lots, their places in the lists and the lots' events in one
-// transaction.
-func (s *Store) Commit(ctx context.Context, lots []*consignment.Lot) error {
-	if err := s.commit(ctx, lots); err != nil {
+// transaction, unless it is after notAfter by then.
+func (s *Store) Commit(ctx context.Context, notAfter time.Time, lots []*consignment.Lot) error {
+	if err := s.commit(ctx, notAfter, lots); err != nil {
 		return failure.Unavailable(err, "the booking could not be stored now; try again")
 	}
 	return nil
 }
 
-func (s *Store) commit(ctx context.Context, lots []*consignment.Lot) error {
+// errLate says that nothing was written, because somebody else may be booking the same by now.
+var errLate = errors.New("too late to begin the commit")
+
+func (s *Store) commit(ctx context.Context, notAfter time.Time, lots []*consignment.Lot) error {
 	var items []sidecar.Item
 	events := make([]sidecar.Event, len(lots))
 	entries := make(map[string][]pages.Entry)
@@ -133,8 +138,12 @@ func (s *Store) commit(ctx context.Context, lots []*consignment.Lot) error {
 			}
 		}
 	}
-	s.writing.Lock() // the pages have one writer
-	defer s.writing.Unlock()
+	select {
+	case <-s.writing:
+		defer func() { s.writing <- struct{}{} }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for commits before this one: %w", ctx.Err())
+	}
 	held, err := s.seat.Current(ctx)
 	if err != nil {
 		return err
@@ -142,7 +151,11 @@ func (s *Store) commit(ctx context.Context, lots []*consignment.Lot) error {
 	ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
 	defer cancel()
 	listed, err := s.writer.Stage(ctx, held, entries)
-	if err == nil {
+	switch {
+	case err != nil:
+	case s.now().After(notAfter):
+		err = errLate
+	default: // a process that stands still from here on finds its context at its end, and sends nothing
 		err = s.outbox.Commit(ctx, held, append(items, listed...), events)
 	}
 	s.writer.Done(err == nil)

@@ -53,6 +53,9 @@ func start(t *testing.T, m *memory, b *broker) *replica {
 	return r
 }
 
+// inTime is a time that no commit here comes after.
+var inTime = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // alone is consignments that each have holds to themselves.
 func alone(consignments ...*consignment.Consignment) []*consignment.Lot {
 	lots := make([]*consignment.Lot, len(consignments))
@@ -100,7 +103,7 @@ func TestCommitIsOneTransaction(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
 		one, two := booked("c1", "cust001"), booked("c2", "cust002")
-		if err := r.Commit(t.Context(), alone(one, two)); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(one, two)); err != nil {
 			t.Fatal(err)
 		}
 		if !m.inOne("consignment/c1", "consignment/c2", "list/consignment/all/", "list/consignment/customer.cust001/",
@@ -135,7 +138,7 @@ func TestPage(t *testing.T) {
 		for i := range 40 { // the replicas take turns
 			time.Sleep(time.Millisecond)
 			c := booked(fmt.Sprintf("c%02d", i), customers[i%len(customers)])
-			if err := replicas[i%2].Commit(t.Context(), alone(c)); err != nil {
+			if err := replicas[i%2].Commit(t.Context(), inTime, alone(c)); err != nil {
 				t.Fatal(err)
 			}
 			all = append([]string{c.ID}, all...)
@@ -196,18 +199,18 @@ func TestCommitFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m, b := newMemory(), &broker{}
 				r := start(t, m, b)
-				if err := r.Commit(t.Context(), alone(booked("c0", "cust001"))); err != nil {
+				if err := r.Commit(t.Context(), inTime, alone(booked("c0", "cust001"))); err != nil {
 					t.Fatal(err)
 				}
 				eventually(t, "the outbox is empty", func() bool { return len(m.keys("outbox/")) == 0 })
 				r.line.fault(c.before, c.after)
-				err := r.Commit(t.Context(), alone(booked("c1", "cust001")))
+				err := r.Commit(t.Context(), inTime, alone(booked("c1", "cust001")))
 				if code(err) != c.code || len(m.keys("consignment/c1")) == 1 != c.stored {
 					t.Errorf("Commit = %v, rows %q; want %s, stored %t", err, m.keys("consignment/"), c.code, c.stored)
 				}
 				r.line.fault(nil, nil)
 				time.Sleep(time.Millisecond)
-				if err := r.Commit(t.Context(), alone(booked("c2", "cust001"))); err != nil {
+				if err := r.Commit(t.Context(), inTime, alone(booked("c2", "cust001"))); err != nil {
 					t.Fatal(err)
 				}
 				// What is stored is listed and announced, and nothing else is.
@@ -231,7 +234,7 @@ func TestCancel(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
 		c := booked("c1", "cust001")
-		if err := r.Commit(t.Context(), alone(c)); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		for _, reason := range []string{"first", "second"} { // two at once: the first counts
@@ -259,7 +262,7 @@ func TestCancelFails(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
 		c := booked("c1", "cust001")
-		if err := r.Commit(t.Context(), alone(c)); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		r.line.fault(func(op string, _ []string) error {
@@ -285,7 +288,7 @@ func TestFinishAfterACrash(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		doomed := start(t, m, b)
 		c := booked("c1", "cust001")
-		if err := doomed.Commit(t.Context(), alone(c)); err != nil {
+		if err := doomed.Commit(t.Context(), inTime, alone(c)); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the outbox is empty", func() bool { return len(m.keys("outbox/")) == 0 })
@@ -328,7 +331,7 @@ func TestBrokerAway(t *testing.T) {
 		m, b := newMemory(), &broker{err: errAway}
 		r := start(t, m, b)
 		for _, id := range []string{"c1", "c2"} {
-			if err := r.Commit(t.Context(), alone(booked(id, "cust001"))); err != nil {
+			if err := r.Commit(t.Context(), inTime, alone(booked(id, "cust001"))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -349,7 +352,7 @@ func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, b := newMemory(), &broker{}
 		r := start(t, m, b)
-		if err := r.Commit(t.Context(), alone(booked("c1", "cust001"))); err != nil {
+		if err := r.Commit(t.Context(), inTime, alone(booked("c1", "cust001"))); err != nil {
 			t.Fatal(err)
 		}
 		r.stop()
@@ -359,5 +362,67 @@ func TestStop(t *testing.T) {
 		if seats := string(m.read("seats").Data); strings.Contains(seats, "term") {
 			t.Errorf("the seat is still taken: %s", seats)
 		}
+	})
+}
+
+// A replica that is cut off for longer than its claim lasts writes nothing when it is back: meanwhile another one
+// made the booking, and its customer cancelled it.
+func TestStalledReplicaCommitsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, b := newMemory(), &broker{}
+		stalled, other := start(t, m, b), start(t, m, b)
+		c := booked("c0", "cust001")
+		back := time.Now().Add(30 * time.Second)
+		stalled.line.fault(func(string, []string) error {
+			if time.Now().Before(back) {
+				return errAway
+			}
+			return nil
+		}, nil)
+		time.Sleep(3 * time.Second) // its seat is no longer fresh: the commit waits for one
+		late := make(chan error, 1)
+		go func() { late <- stalled.Commit(context.Background(), time.Now().Add(10*time.Second), alone(c)) }()
+		time.Sleep(10 * time.Second)
+		if err := other.Commit(t.Context(), inTime, alone(c)); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Cancel(t.Context(), c, "ordered twice"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-late; err == nil {
+			t.Error("the late commit is answered with success")
+		}
+		time.Sleep(10 * time.Second)
+		got, err := other.Get(t.Context(), c.ID)
+		if err != nil || got.Status != consignment.Cancelled {
+			t.Errorf("the consignment is %v, %v; want cancelled", got.Status, err)
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.taken) != 2 { // booked, cancelled
+			t.Errorf("announced are %v", b.taken)
+		}
+	})
+}
+
+// A commit waits for those before it, but not for longer than its caller does.
+func TestCommitGivesUpWithItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newMemory(), &broker{})
+		r.die()
+		time.Sleep(3 * time.Second)
+		first, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		go func() { _ = r.Commit(first, inTime, alone(booked("c0", "cust001"))) }()
+		time.Sleep(time.Second)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := r.Commit(ctx, inTime, alone(booked("c1", "cust001"))); err == nil || time.Since(began) > 3*time.Second {
+			t.Errorf("Commit = %v after %s", err, time.Since(began))
+		}
+		cancel()
 	})
 }
