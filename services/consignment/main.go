@@ -40,7 +40,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 	guard := serve.NewGuard(cfg, keys, access.Consignment)
 
 	state := store.New(store.Config{
-		State: dapr.State("statestore"), Publisher: dapr.Publisher("pubsub"), Encoding: cfg.Events, Lease: lease, Now: time.Now, Log: log,
+		State: dapr.State("statestore"), Publisher: dapr.Publisher("pubsub"), DeadLetters: serve.Unpublished(cfg, dapr, log), Encoding: cfg.Events, Lease: lease, Now: time.Now, Log: log,
 	})
 	bookings := consignment.NewBookings(consignment.Config{
 		Vessels: rpc.NewVessels(auth.AsApp(dapr.App("vessel"), "vessel", keys)),

@@ -65,7 +65,7 @@ func run(ctx context.Context, getenv func(string) string, logs io.Writer) error 
 
 	state := dapr.State("statestore")
 	people := store.New(store.Config{
-		State: state, Publisher: dapr.Publisher("pubsub"), Encoding: cfg.Events, Lease: own.lease, Now: time.Now, Log: log,
+		State: state, Publisher: dapr.Publisher("pubsub"), DeadLetters: serve.Unpublished(cfg, dapr, log), Encoding: cfg.Events, Lease: own.lease, Now: time.Now, Log: log,
 	})
 	tokens := mint.New(mint.Config{Secrets: secrets, TTL: own.tokenTTL, Log: log})
 	users := user.NewUsers(user.Config{

@@ -4,7 +4,8 @@
 // What the sidecar gave up comes back on the topic "<app-id>.dead". There it is tried once more: of a batch that
 // came as a whole because of one event, the others are handled by now, and what fails says why. Only that is
 // kept. Handling is idempotent, so trying again, then or later, does no harm. What a service gives up by itself
-// ([Own]) comes on the same topic; it was tried enough, and is tried again only when somebody says so.
+// ([Own]) comes on the same topic; it was tried enough, and is tried again only when somebody says so. Events of the
+// service's own that the broker refuses ([Office.KeepUnpublished]) are kept here too.
 //
 // Keys: "dead/<id>" is a dead letter, by its event's id; "list/dead/all/0" lists them.
 package deadletter
@@ -41,11 +42,13 @@ func Topic(appID string) string { return appID + sidecar.DeadSuffix }
 
 // Letter is an event that could not be handled.
 type Letter struct {
-	ID          string    `json:"id"`
-	Topic       string    `json:"topic,omitempty"` // where it was published; empty when that cannot be told
-	Type        string    `json:"type,omitempty"`
-	ContentType string    `json:"content_type,omitempty"`
-	Data        []byte    `json:"data"`
+	ID          string `json:"id"`
+	Topic       string `json:"topic,omitempty"` // where it was published; empty when that cannot be told
+	Type        string `json:"type,omitempty"`
+	ContentType string `json:"content_type,omitempty"`
+	Data        []byte `json:"data"`
+	// Unpublished is set for an event of this service's own that the broker refused. To replay it is to publish it.
+	Unpublished bool      `json:"unpublished,omitempty"`
 	Reason      string    `json:"reason"`
 	Attempts    int       `json:"attempts"` // that this service remembers, one at least
 	CreateTime  time.Time `json:"create_time"`
@@ -57,6 +60,11 @@ func (l *Letter) Exists() bool { return l.ID != "" }
 
 func (l *Letter) event() sidecar.Event {
 	return sidecar.Event{ID: l.ID, Topic: l.Topic, Type: l.Type, ContentType: l.ContentType, Data: l.Data}
+}
+
+// Publisher sends events to the broker.
+type Publisher interface {
+	Publish(ctx context.Context, topic string, events []sidecar.Event) error
 }
 
 // State is what an [Office] needs of a state store.
@@ -73,8 +81,10 @@ type Config struct {
 	State    State
 	Handlers map[string]sidecar.Handler // by topic
 	Own      Own                        // may be nil
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Publisher publishes again what the broker refused; nil for an office that replays nothing.
+	Publisher Publisher
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Office is the dead letters of a service. Use [New].
@@ -175,14 +185,25 @@ func (o *Office) again(ctx context.Context, e sidecar.Event) error {
 	return o.try(ctx, e.Topic, []sidecar.Event{e})[0]
 }
 
-// keep stores a dead letter. One that is there already gets the new reason.
+// KeepUnpublished keeps an event of this service's own that the broker refused, to be published again by a replay.
+func (o *Office) KeepUnpublished(ctx context.Context, e sidecar.Event, reason error, attempts int) error {
+	return o.store(ctx, e, reason.Error(), attempts, true)
+}
+
+// keep stores an event that could not be handled.
 func (o *Office) keep(ctx context.Context, e sidecar.Event, reason string, attempts int) error {
+	return o.store(ctx, e, reason, attempts, false)
+}
+
+// store stores a dead letter. One that is there already gets the new reason.
+func (o *Office) store(ctx context.Context, e sidecar.Event, reason string, attempts int, unpublished bool) error {
 	now := o.cfg.Now().UTC()
 	stored, err := o.letters.Update(ctx, e.ID, func(l *Letter) error {
 		if !l.Exists() {
 			*l = Letter{ID: e.ID, Topic: e.Topic, Type: e.Type, ContentType: e.ContentType, Data: e.Data, CreateTime: now}
 		}
 		l.Reason, l.Attempts, l.UpdateTime = text(reason), max(l.Attempts, attempts), now
+		l.Unpublished = l.Unpublished || unpublished
 		return nil
 	})
 	if err != nil {
@@ -266,7 +287,12 @@ func (o *Office) Replay(ctx context.Context, ids []string) (reasons []string, er
 }
 
 func (o *Office) replay(ctx context.Context, letter Letter) error {
-	reason := o.again(ctx, letter.event())
+	var reason error
+	if letter.Unpublished {
+		reason = o.cfg.Publisher.Publish(ctx, letter.Topic, []sidecar.Event{letter.event()})
+	} else {
+		reason = o.again(ctx, letter.event())
+	}
 	if reason == nil {
 		return o.remove(ctx, letter.ID) // if that fails it is handled, and stays to be replayed
 	}

@@ -38,6 +38,12 @@ type Publisher interface {
 	Publish(ctx context.Context, topic string, events []sidecar.Event) error
 }
 
+// DeadLetters keeps events that the broker refuses, for people to look at and to publish again.
+type DeadLetters interface {
+	// KeepUnpublished keeps an event, with why the broker refused it and how often. Twice is as good as once.
+	KeepUnpublished(ctx context.Context, e sidecar.Event, reason error, attempts int) error
+}
+
 var (
 	_ State     = (*sidecar.State)(nil)
 	_ Publisher = (*sidecar.Publisher)(nil)
@@ -53,6 +59,8 @@ type Config struct {
 	// Apart publishes each commit by itself, all of them at once and in no order, so that none waits for
 	// another that takes long. The Publisher then has no time limit and should try until it succeeds.
 	Apart bool
+	// DeadLetters keeps events that the broker refuses for good; nil to try them for ever.
+	DeadLetters DeadLetters
 	// Doubt is how long the slot of a commit is out of use whose write failed and is not in the store: the store may
 	// still carry it out, over whatever is in the slot by then. 0 means 15 s.
 	Doubt time.Duration
@@ -70,6 +78,9 @@ type Outbox struct {
 	published []*stored     // their rows are to be deleted
 	returned  chan struct{} // there are rows to be deleted that nobody waits for
 }
+
+// publishTogether is how many commits' events one message has at most.
+const publishTogether = 64
 
 // stored is a commit that is in the store, as it is in its slot.
 type stored struct {
@@ -187,43 +198,36 @@ const deleteAfter = 200 * time.Millisecond
 // deleteFull is how many rows wait at most.
 const deleteFull = 128
 
-// publishEvery is how long commits wait for others after a publication, to be published together:
-// a message costs the broker, two sidecars a subscriber and each subscriber's store much the same
-// whatever the number of events in it.
-const publishEvery = 40 * time.Millisecond
-
-// Run publishes commits in their order and has their rows deleted, until ctx ends. A commit after a
-// quiet time is published at once.
+// Run publishes commits and has their rows deleted, until ctx ends. The events of a topic are published in the order
+// of their commits; topics do not wait for each other. A commit after a quiet time is published at once.
 func (o *Outbox) Run(ctx context.Context) error {
-	var last time.Time
-	var apart sync.WaitGroup
-	defer apart.Wait()
+	var publishing sync.WaitGroup
+	defer publishing.Wait()
+	topics := make(map[string]chan batch)
 	idle := time.NewTimer(deleteAfter)
 	defer idle.Stop()
 	for {
 		select {
 		case entry := <-o.publish:
 			if o.cfg.Apart {
-				apart.Go(func() { o.publishApart(ctx, entry) })
+				publishing.Go(func() { o.publishApart(ctx, entry) })
 				continue
 			}
-			select {
-			case <-time.After(publishEvery - time.Since(last)):
-			case <-ctx.Done():
+			for topic, part := range o.split(entry) {
+				queue, there := topics[topic]
+				if !there {
+					queue = make(chan batch, slots)
+					topics[topic] = queue
+					publishing.Go(func() { o.publishTopic(ctx, topic, queue) })
+				}
+				queue <- part
 			}
-			entries := o.waiting(entry)
-			o.publishUntilTaken(ctx, entries)
-			last = time.Now()
-			if ctx.Err() != nil {
-				return ctx.Err() // what was not taken stays for whoever takes the seat over
-			}
-			if o.keepPublished(entries) < deleteFull {
+			continue
+		case <-o.returned:
+			if o.keepPublished(nil) < deleteFull {
 				idle.Reset(deleteAfter)
 				continue
 			}
-		case <-o.returned:
-			idle.Reset(deleteAfter)
-			continue
 		case <-idle.C:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -232,28 +236,6 @@ func (o *Outbox) Run(ctx context.Context) error {
 		o.deleteRows(ctx, gone)
 		o.release(gone...)
 	}
-}
-
-// publishApart publishes one commit, and has its row deleted unless ctx ends.
-func (o *Outbox) publishApart(ctx context.Context, entry *stored) {
-	o.publishUntilTaken(ctx, []*stored{entry})
-	if ctx.Err() == nil {
-		o.giveBack([]*stored{entry})
-	}
-}
-
-// waiting returns the commits that wait to be published, up to a number.
-func (o *Outbox) waiting(first *stored) []*stored {
-	entries := []*stored{first}
-	for len(entries) < 64 {
-		select {
-		case entry := <-o.publish:
-			entries = append(entries, entry)
-		default:
-			return entries
-		}
-	}
-	return entries
 }
 
 func (o *Outbox) takePublished() []*stored {
@@ -352,13 +334,21 @@ func (o *Outbox) Finish(ctx context.Context, dead seat.Held) error {
 	if err != nil || len(left) == 0 {
 		return err
 	}
+	byTopic := make(map[string][]sidecar.Event)
 	for _, entry := range left {
 		if err := o.cfg.Apply(ctx, entry.Events); err != nil {
 			return err
 		}
+		for _, event := range entry.Events {
+			byTopic[event.Topic] = append(byTopic[event.Topic], event)
+		}
 	}
 	o.cfg.Log.Info("publishing what a dead replica left", "commits", len(left))
-	o.publishUntilTaken(ctx, left)
+	var publishing sync.WaitGroup
+	for topic, events := range byTopic {
+		publishing.Go(func() { o.publishUntilTaken(ctx, topic, events) })
+	}
+	publishing.Wait()
 	if ctx.Err() == nil {
 		o.deleteRows(ctx, left)
 	}
@@ -387,24 +377,6 @@ func (o *Outbox) left(ctx context.Context, dead seat.Held) ([]*stored, error) {
 		left = append(left, entry)
 	}
 	return left, nil
-}
-
-// publishUntilTaken publishes events, however long it takes, unless ctx ends.
-func (o *Outbox) publishUntilTaken(ctx context.Context, entries []*stored) {
-	byTopic := make(map[string][]sidecar.Event)
-	for _, entry := range entries {
-		for _, event := range entry.Events {
-			byTopic[event.Topic] = append(byTopic[event.Topic], event)
-		}
-	}
-	for topic, events := range byTopic {
-		o.insist(ctx, "events not published", func(bounded context.Context) error {
-			if o.cfg.Apart {
-				bounded = ctx
-			}
-			return o.cfg.Publisher.Publish(bounded, topic, events)
-		})
-	}
 }
 
 // insist does something until it succeeds or ctx ends.

@@ -76,7 +76,8 @@ func Run(ctx context.Context, s Service) error {
 	checks.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	healthv1.RegisterHealthServer(server, checks)
 	letters := deadletter.New(deadletter.Config{
-		App: s.Config.AppID, State: s.Sidecar.State("statestore"), Handlers: s.Handlers, Own: s.GivenUp, Now: time.Now, Log: s.Log,
+		App: s.Config.AppID, State: s.Sidecar.State("statestore"), Handlers: s.Handlers, Own: s.GivenUp,
+		Publisher: s.Sidecar.Publisher("pubsub"), Now: time.Now, Log: s.Log,
 	})
 	sidecar.Register(server, letters.Handlers(), s.Log)
 	ops.Register(server, ops.Config{
@@ -123,6 +124,12 @@ func Run(ctx context.Context, s Service) error {
 	wg.Wait()
 	s.Log.Info("stopped")
 	return err
+}
+
+// Unpublished returns where a service's outbox leaves events that the broker refuses: among the service's dead letters,
+// which [Run] serves.
+func Unpublished(cfg Config, dapr *sidecar.Sidecar, log *slog.Logger) *deadletter.Office {
+	return deadletter.New(deadletter.Config{App: cfg.AppID, State: dapr.State("statestore"), Now: time.Now, Log: log})
 }
 
 // NewGuard returns the guard of a service's app port.

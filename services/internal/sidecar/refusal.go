@@ -43,6 +43,9 @@ func Refused(err error) bool {
 	return TooLarge(err) || says(err, missingTopic)
 }
 
+// MissingTopic reports whether err says that the broker does not know the topic, which it may learn of.
+func MissingTopic(err error) bool { return err != nil && says(err, missingTopic) }
+
 // TooLarge reports whether err says that a message is larger than something on its way takes.
 func TooLarge(err error) bool { return err != nil && says(err, tooLarge) }
 

@@ -43,9 +43,11 @@ type Config struct {
 	State     State
 	Publisher outbox.Publisher
 	Encoding  event.Encoding // of the events
-	Lease     time.Duration  // of the replica's seat; 0 means 15 s
-	Now       func() time.Time
-	Log       *slog.Logger
+	// DeadLetters keeps events that the broker refuses; nil to try them for ever.
+	DeadLetters outbox.DeadLetters
+	Lease       time.Duration // of the replica's seat; 0 means 15 s
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Store is the consignment service's state.
@@ -81,7 +83,7 @@ func New(cfg Config) *Store {
 	s.writer = s.list.Writer()
 	s.cancellations = newCancellations(s, cfg.State)
 	s.notify = func() {}
-	s.outbox = outbox.New(outbox.Config{State: cfg.State, Doubt: cfg.Lease, Publisher: cfg.Publisher, Apply: s.apply, Log: cfg.Log})
+	s.outbox = outbox.New(outbox.Config{State: cfg.State, Doubt: cfg.Lease, Publisher: cfg.Publisher, DeadLetters: cfg.DeadLetters, Apply: s.apply, Log: cfg.Log})
 	s.seat = seat.New(seat.Config{State: cfg.State, Lease: cfg.Lease, Finish: s.finish, Log: cfg.Log})
 	s.claims = newClaims(cfg.State, s.seat, cfg.Now)
 	return s
