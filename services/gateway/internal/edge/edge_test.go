@@ -276,6 +276,19 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// Callers may send gzip, and the limit is that of what it unpacks to.
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	client := consignmentv1.NewShippingServiceClient(p.dial(t, "authorization", p.customer(t)))
+	for size, want := range map[int]codes.Code{1000: codes.OK, 4<<20 + 100: codes.InvalidArgument, 64 << 20: codes.ResourceExhausted} {
+		request := &consignmentv1.CreateConsignmentRequest{Description: strings.Repeat("x", size)}
+		if _, err := client.CreateConsignment(t.Context(), request, grpc.UseCompressor("gzip")); status.Code(err) != want {
+			t.Errorf("%d bytes packed: %v, want %s", size, err, want)
+		}
+	}
+}
+
 // Health is that of the whole platform.
 func TestHealth(t *testing.T) {
 	t.Parallel()

@@ -118,11 +118,15 @@ func Handler(ctx context.Context, conn *grpc.ClientConn, cfg Config) (http.Handl
 	return mux, nil
 }
 
-// legible refuses requests with headers that cannot be passed on.
+// legible refuses requests that cannot be passed on: with such headers, or with a path or query that is not text.
 func legible(passedOn []string, next http.Handler) http.Handler {
 	names := append(slices.Clone(passedOn), "Authorization")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if e := illegible(r.Header, names); e != nil {
+		e := illegible(r.Header, names)
+		if e == nil {
+			e = notText(r.URL)
+		}
+		if e != nil {
 			WriteError(w, httpStatus(e.Code()), e)
 			return
 		}

@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"seaport.example/services/internal/failure"
 )
 
 // strictJSON takes a body as a whole, so that what stands behind the first object is an error and
@@ -40,6 +44,22 @@ func (s strictJSON) NewDecoder(r io.Reader) runtime.Decoder {
 	})
 }
 
+// notText names what of an address is not UTF-8, and so cannot be in a request.
+func notText(address *url.URL) *failure.Error {
+	if !utf8.ValidString(address.Path) {
+		return failure.Invalid("path", "must be UTF-8")
+	}
+	for name, values := range address.Query() {
+		if !utf8.ValidString(name) {
+			return failure.Invalid("query", "must have names in UTF-8")
+		}
+		if slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
+			return failure.Invalid(name, "must be UTF-8")
+		}
+	}
+	return nil
+}
+
 // strictQuery takes only parameters that the request has a field for: a misspelt page_token would
 // else give the first page for ever.
 type strictQuery struct{ runtime.DefaultQueryParser }
@@ -52,11 +72,22 @@ var refuseUnknownParameters = sync.OnceFunc(func() {
 // Parse fills the request from the query.
 func (q strictQuery) Parse(request proto.Message, values url.Values, filter *utilities.DoubleArray) error {
 	fields := request.ProtoReflect().Descriptor().Fields()
-	for name := range values {
-		first, _, _ := strings.Cut(name, ".")
-		if fields.ByName(protoreflect.Name(first)) == nil && fields.ByJSONName(first) == nil {
-			return fmt.Errorf("unknown field %q", name)
+	given := make(map[protoreflect.FieldNumber]string)
+	for name, all := range values {
+		first, _, nested := strings.Cut(name, ".")
+		field := fields.ByName(protoreflect.Name(first))
+		if field == nil {
+			field = fields.ByJSONName(first)
 		}
+		switch {
+		case field == nil:
+			return fmt.Errorf("unknown field %q", name)
+		case nested || field.IsList():
+			continue
+		case len(all) > 1 || given[field.Number()] != "": // which of them counts would be chance
+			return fmt.Errorf("duplicate field %q", field.Name())
+		}
+		given[field.Number()] = name
 	}
 	return q.DefaultQueryParser.Parse(request, values, filter)
 }

@@ -35,6 +35,8 @@ func TestCreate(t *testing.T) {
 		{"another capacity", func(v *vessel.Vessel) { v.Capacity++ }, "AlreadyExists"},
 		{"another weight", func(v *vessel.Vessel) { v.MaxWeight++ }, "AlreadyExists"},
 		{"another name", func(v *vessel.Vessel) { v.Name += "x" }, "AlreadyExists"},
+		{"another owner", func(v *vessel.Vessel) { v.OwnerID += "x" }, "AlreadyExists"},
+		{"another availability", func(v *vessel.Vessel) { v.Available = !v.Available }, "AlreadyExists"},
 		{"wrong", func(v *vessel.Vessel) { v.Capacity = 0 }, "InvalidArgument"},
 	} {
 		v := first

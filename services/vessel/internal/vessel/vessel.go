@@ -75,5 +75,6 @@ func (v *Vessel) Check() error {
 // sameRequest says that a vessel was created by the request that now comes again.
 func (v *Vessel) sameRequest(again *Vessel) bool {
 	return v.Request != "" && normalize.Name(v.Request) == again.Request && v.Name == again.Name &&
-		v.Capacity == again.Capacity && v.MaxWeight == again.MaxWeight
+		v.Capacity == again.Capacity && v.MaxWeight == again.MaxWeight &&
+		v.Available == again.Available && normalize.Name(v.OwnerID) == normalize.Name(again.OwnerID)
 }
