@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -33,6 +34,9 @@ func buildApps(ctx context.Context, apps []runfile.App, bin string, sayf func(st
 			programs[app.AppID] = program{path, app.Command[1:]}
 			continue
 		}
+		if folder := filepath.Join(app.AppDirPath, source); strings.HasPrefix(source, ".") && !isFolder(folder) {
+			return nil, fmt.Errorf("%s: command of app %s: there is no folder %s: correct the command", runfile.Name, app.AppID, folder)
+		}
 		out := filepath.Join(bin, app.AppID)
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", out, source)
 		cmd.Dir = app.AppDirPath
@@ -49,6 +53,11 @@ func buildApps(ctx context.Context, apps []runfile.App, bin string, sayf func(st
 		sayf("built %d apps in %s", built, took.Round(100*time.Millisecond))
 	}
 	return programs, nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // goRun takes `go run PACKAGE ARGS…` apart.

@@ -181,15 +181,9 @@ func (r *run) findTools(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	linked, err := tools.Components()
+	sidecar, err := r.chooseSidecar(ctx, tools)
 	if err != nil {
 		return nil, err
-	}
-	sidecar := toolchain.Sidecar
-	for _, use := range r.set.Missing(linked) {
-		sidecar = toolchain.CompleteSidecar
-		fmt.Fprintf(r.options.Out, "%s: the small sidecar has no %s, so the one with every component is used (seaport tools components lists what the small one has)\n",
-			use.File, use.Type)
 	}
 	needed := []string{sidecar}
 	if r.set.Actors() {
@@ -204,6 +198,32 @@ func (r *run) findTools(ctx context.Context) (map[string]string, error) {
 	}
 	paths[toolchain.Sidecar] = paths[sidecar]
 	return paths, nil
+}
+
+// chooseSidecar returns the small sidecar, or the complete one if a component file asks for a type that only that one has.
+func (r *run) chooseSidecar(ctx context.Context, tools *toolchain.Toolchain) (string, error) {
+	linked, err := tools.Components()
+	if err != nil {
+		return "", err
+	}
+	missing := r.set.Missing(linked)
+	if len(missing) == 0 {
+		return toolchain.Sidecar, nil
+	}
+	all, err := tools.AllComponents(ctx)
+	if err != nil {
+		return "", err
+	}
+	// Building the complete sidecar takes minutes: not for a misspelt type.
+	if unknown := r.set.Missing(all); len(unknown) > 0 {
+		return "", fmt.Errorf("%s: Dapr has no component type %q: correct it; seaport tools components lists those that need no further building",
+			unknown[0].File, unknown[0].Type)
+	}
+	for _, use := range missing {
+		fmt.Fprintf(r.options.Out, "%s: the small sidecar has no %s, so the one with every component is used (seaport tools components lists what the small one has)\n",
+			use.File, use.Type)
+	}
+	return toolchain.CompleteSidecar, nil
 }
 
 // run starts everything, waits for ctx to end and stops everything.
