@@ -89,7 +89,7 @@ func (s *Store) Run(ctx context.Context) error {
 // Ready returns nil once e-mails can be stored.
 func (s *Store) Ready(ctx context.Context) error { return s.seat.Ready(ctx) }
 
-// adopt takes over what a dead replica had to send. It must not take long: the seat's beat waits for it.
+// adopt takes over what a dead replica had to send.
 func (s *Store) adopt(ctx context.Context, dead seat.Held) error {
 	ctx, cancel := context.WithTimeout(ctx, s.seat.Timeout())
 	defer cancel()
